@@ -1,0 +1,5 @@
+"""`python -m salestrack` is the command `salestrack`."""
+
+from salestrack.cli import main
+
+main()

@@ -1,0 +1,203 @@
+"""Book: the canonical tables of a company as they were known at the end of a day."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pandas as pd
+
+from salestrack import views
+from salestrack.config import Config, load_config
+from salestrack.errors import InputError, MissingData
+from salestrack.importing import import_company
+from salestrack.periods import Period
+from salestrack.prepare import local_date
+from salestrack.schema import TABLES
+from salestrack.store import Store
+
+FACTS = {  # what tells from when to when a company has data
+    "deals": "created_at",
+    "deal_versions": "closed_at",
+    "orders": "order_date",
+    "activities": "started_at",
+    "leads": "created_at",
+}
+PERSONAL = ("owner_rep_id", "rep_id", "rep_name")
+KEPT_IN_MEMORY = 2_000_000  # deals; the as-of state of larger books is worked out anew for each question
+Relation = duckdb.DuckDBPyRelation
+
+
+class Book:
+    """A company's tables as of a day: `book.deals`, `book.stage_spells`, … are lazy DuckDB relations.
+
+    Every table of the catalogue is an attribute; one that the company does not have is empty, and `has` tells.
+    Nothing that became known after the day is in any of them.
+    """
+
+    def __init__(self, store: Store, config: Config, as_of: date) -> None:
+        self.store, self.config, self.as_of = store, config, as_of
+        zone = ZoneInfo(config.time_zone)
+        midnight = datetime.combine(as_of + timedelta(days=1), time(), zone)
+        self.at = views.Moment(as_of, midnight.astimezone(ZoneInfo("UTC")).replace(tzinfo=None))
+        self._con = duckdb.connect()
+        self._con.execute("SET TimeZone = 'UTC'")
+        self._made: set[str] = set()
+        _stored(self._con, store)
+        self._con.execute(f"CREATE VIEW assignment_spans AS {views.ASSIGNMENT_SPANS}")
+        self._views = self._definitions()
+
+    @classmethod
+    def open(cls, data: Path | str, as_of: date | str | None = None) -> Book:
+        """The book of the company in the folder `data`, at the end of `as_of` (default: of its last full month).
+
+        New or changed files in `raw/` are imported first.
+        """
+        store, config = _imported(Path(data))
+        day = Period.parse(as_of).last_day if isinstance(as_of, str) else as_of
+        return cls(store, config, day or span(store)[1].last_day)
+
+    @classmethod
+    def for_month(cls, data: Path | str, month: str | None = None) -> Book:
+        """The book at the end of a month (`2026-10`; default: the company's last full month).
+
+        Raises InputError for text that is no month and MissingData for a month outside the data.
+        """
+        wanted = Period.month(month) if month else None
+        store, config = _imported(Path(data))
+        first, last = span(store)
+        wanted = wanted or last
+        if not first.start <= wanted.start <= last.start:
+            raise MissingData.no_month(wanted.label, config.name, first.label, last.label)
+        return cls(store, config, wanted.last_day)
+
+    @property
+    def month(self) -> Period:
+        """The month that `as_of` lies in."""
+        return Period.months(self.as_of.replace(day=1), 1)
+
+    def table(self, name: str) -> Relation:
+        """The table `name` as of the day; an unknown name is refused with the nearest one."""
+        if name not in self._views:
+            raise InputError.unknown_name("table", name, sorted(self._views))
+        self._make(name)
+        return self._con.table(name)
+
+    def __getattr__(self, name: str) -> Relation:
+        if name.startswith("_") or name not in self.__dict__.get("_views", {}):
+            raise AttributeError(name)
+        return self.table(name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._views})
+
+    def has(self, *names: str) -> bool:
+        """True when every one of these tables has at least one row as of the day."""
+        return all(self.table(name).limit(1).fetchone() is not None for name in names)
+
+    def kpi(self, function: Callable[..., pd.DataFrame], **options: Any) -> pd.DataFrame:
+        """A KPI of this book: frames are bound by the names of the function's parameters.
+
+        `as_of` and `fiscal_year_start` are filled in where the function has them; everything else is handed on.
+        Grouping by persons is refused unless the company's configuration allows it.
+        """
+        self._protect(options.get("by"))
+        bound: dict[str, Any] = {}
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.name in self._views:
+                bound[parameter.name] = self.table(parameter.name)
+            elif parameter.name == "as_of":
+                bound["as_of"] = self.as_of
+            elif parameter.name == "fiscal_year_start":
+                bound["fiscal_year_start"] = self.config.fiscal_year_start_month
+        return function(**(bound | options))
+
+    def _protect(self, by: str | list[str] | tuple[str, ...] | None) -> None:
+        names = [by] if isinstance(by, str) else list(by or ())
+        personal = [name for name in names if name in PERSONAL]
+        if personal and not self.config.privacy.person_level:
+            raise InputError(
+                f"figures per person ('{personal[0]}') are off for {self.config.name}: group by team, or set "
+                "person_level = true with the agreement it rests on under [privacy] in salestrack.toml"
+            )
+
+    def _definitions(self) -> dict[str, str]:
+        columns = {t: self._con.table(f"stored.{t}").columns for t in sorted(TABLES.keys() | self.store.tables.keys())
+                   if t not in ("deals", "credits")}
+        zone = self.config.time_zone
+        made = {name: views.fact(name, names, self.at) for name, names in columns.items()}
+        made["deals"] = views.deals(self.at, self.config.currency, local_date("d.created_at", zone))
+        made["stage_spells"] = views.stage_spells(columns["stage_spells"], self.at)
+        made["activities"] = views.activities(columns["activities"], self.at, local_date("started_at", zone))
+        made["orders"] = views.orders(columns["orders"], self.at)
+        made["leads"] = views.leads(columns["leads"], self.at, local_date("created_at", zone))
+        made["quotas"] = views.quotas(columns["quotas"], self.at)
+        made["credits"] = views.credits(self.config.quota.credit, self.at)
+        return made
+
+    def _make(self, name: str) -> None:
+        if name in self._made:
+            return
+        for needed in {"stage_spells": ["deals"], "credits": ["deals", "orders"]}.get(name, []):
+            self._make(needed)
+        small = self.store.rows("deals") <= KEPT_IN_MEMORY
+        kind = "TABLE" if name == "deals" and small else "VIEW"
+        self._con.execute(f"CREATE {kind} {name} AS {self._views[name]}")
+        self._made.add(name)
+
+    def close(self) -> None:
+        """Ends the book's database; its relations cannot be read any more."""
+        self._con.close()
+
+    def __enter__(self) -> Book:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def span(store: Store) -> tuple[Period, Period]:
+    """The first month with facts and the last full one.
+
+    A month is full when no working day (Monday to Friday) of it comes after the newest fact.
+    """
+    con = duckdb.connect()
+    try:
+        _stored(con, store)
+        parts = [f"SELECT min({c})::DATE AS first, max({c})::DATE AS last FROM stored.{t}" for t, c in FACTS.items()]
+        row = con.execute(f"SELECT min(first), max(last) FROM ({' UNION ALL '.join(parts)})").fetchone()
+    finally:
+        con.close()
+    if row is None or row[0] is None:
+        raise MissingData("the company has no dated deals, orders, leads or activities: import some first")
+    first, newest = row
+    month = Period.months(newest.replace(day=1), 1)
+    rest = (newest + timedelta(days=n) for n in range(1, (month.end - newest).days))
+    full = all(day.weekday() >= 5 for day in rest)
+    first_month = Period.months(first.replace(day=1), 1)
+    last_month = month if full else month.shifted(-1)
+    return first_month, max(first_month, last_month, key=lambda p: p.start)
+
+
+def _imported(data: Path) -> tuple[Store, Config]:
+    config = load_config(data)
+    import_company(data)
+    return Store.open(data / "store"), config
+
+
+def _stored(con: duckdb.DuckDBPyConnection, store: Store) -> None:
+    """The stored tables as views in the schema `stored`; a table that is not there is empty."""
+    con.execute("CREATE SCHEMA stored")
+    for name in sorted(TABLES.keys() | store.tables.keys()):
+        if path := store.tables.get(name):
+            escaped = str(path).replace("'", "''")
+            con.execute(f"CREATE VIEW stored.{name} AS SELECT * FROM read_parquet('{escaped}')")
+        else:
+            typed = ", ".join(f"CAST(NULL AS {c.duckdb_type}) AS {c.name}" for c in TABLES[name].columns.values())
+            con.execute(f"CREATE VIEW stored.{name} AS SELECT {typed} WHERE FALSE")

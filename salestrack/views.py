@@ -1,0 +1,166 @@
+"""The canonical tables as they were known at the end of a day, as SQL over the stored tables (`stored.*`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+DATED = {  # plain facts: the column whose time says since when the fact is known
+    "accounts": "created_at",
+    "activities": "started_at",
+    "campaign_members": "responded_at",
+    "contacts": "created_at",
+    "costs": "cost_date",
+    "deal_field_history": "changed_at",
+    "deal_stage_history": "entered_at",
+    "deal_versions": "valid_from",
+    "exchange_rates": "rate_date",
+    "leads": "created_at",
+    "orders": "order_date",
+    "stage_spells": "entered_at",
+    "surveys": "responded_at",
+    "web_traffic": "date",
+}
+MASKED = {  # milestones that a fact reaches later: unknown until they happen
+    "deal_versions": ("valid_to",),
+    "leads": ("mql_at", "sal_at", "sql_at", "converted_at", "disqualified_at"),
+    "stage_spells": ("left_at", "forward_at", "won_at", "lost_at"),
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The end of a day: `as_of` itself and the first instant after it, in UTC."""
+
+    as_of: date
+    cutoff: datetime
+
+    @property
+    def before(self) -> str:
+        """SQL for the instant."""
+        return f"TIMESTAMP '{self.cutoff:%Y-%m-%d %H:%M:%S}'"
+
+    @property
+    def day(self) -> str:
+        """SQL for the day."""
+        return f"DATE '{self.as_of}'"
+
+
+def fact(table: str, columns: list[str], at: Moment) -> str:
+    """SQL for the rows of a table that were known then, with later milestones masked.
+
+    >>> fact("costs", ["cost_id", "cost_date"], Moment(date(2026, 10, 31), datetime(2026, 10, 31, 23)))
+    "SELECT cost_id, cost_date FROM stored.costs WHERE coalesce(cost_date <= DATE '2026-10-31', TRUE)"
+    """
+    masked = MASKED.get(table, ())
+    shown = [f"CASE WHEN {c} < {at.before} THEN {c} END AS {c}" if c in masked else c for c in columns]
+    if table == "stage_spells":
+        shown = [f"CASE WHEN left_at < {at.before} THEN exit_type END AS exit_type" if c == "exit_type" else c for c in shown]
+    known = ""
+    if stamp := DATED.get(table):
+        end = f"{stamp} <= {at.day}" if stamp.endswith("date") else f"{stamp} < {at.before}"
+        known = f" WHERE coalesce({end}, TRUE)"
+    return f"SELECT {', '.join(shown)} FROM stored.{table}{known}"
+
+
+def assignment(rep: str, day: str, alias: str = "a") -> str:
+    """SQL join of the team and territory that a rep had on a day."""
+    return (
+        f"LEFT JOIN assignment_spans {alias} ON {alias}.rep_id = {rep} "
+        f"AND {day} >= {alias}.valid_from AND {day} < {alias}.valid_to"
+    )
+
+
+ASSIGNMENT_SPANS = """
+SELECT a.rep_id, a.team_id, t.team_name AS team, a.territory_id, y.territory_name AS territory,
+       coalesce(a.valid_from_date, DATE '0001-01-01') AS valid_from,
+       coalesce(a.valid_to_date + 1, DATE '9999-12-31') AS valid_to
+FROM stored.rep_assignments a LEFT JOIN stored.teams t USING (team_id) LEFT JOIN stored.territories y USING (territory_id)
+"""
+
+
+def deals(at: Moment, base: str, local_created: str) -> str:
+    """SQL for one row per deal known and not deleted then, in the state of then, with its labels."""
+    return f"""
+SELECT d.deal_id, d.deal_name, d.account_id, v.credit_rep_id AS owner_rep_id, p.rep_name, a.team_id, a.team,
+       coalesce(y.territory_name, a.territory) AS territory, c.segment, c.industry, c.country_code,
+       d.lead_source, d.deal_type, d.campaign_id, d.lead_id, s.pipeline_id, v.stage_id, s.stage_name, s.stage_order, v.status,
+       v.amount, v.currency_code,
+       CASE WHEN v.status = 'open' THEN CAST(round(v.amount * r.rate, 2) * 100 AS BIGINT) ELSE v.amount_base_cents END AS amount_base_cents,
+       v.probability, d.created_at, {local_created} AS created_date, v.expected_close_date, v.closed_at, v.closed_date, v.closed_at_source,
+       CASE WHEN v.status = 'lost' THEN d.lost_reason END AS lost_reason, v.pushes, v.reopened,
+       e.entered_at AS stage_entered_at, l.created_at AS lead_created_at, d.next_step
+FROM (SELECT * FROM stored.deal_versions
+      WHERE valid_from < {at.before} AND (valid_to IS NULL OR valid_to >= {at.before}) AND status <> 'deleted') v
+JOIN stored.deals d USING (deal_id)
+LEFT JOIN stored.stages s ON s.stage_id = v.stage_id
+LEFT JOIN stored.accounts c ON c.account_id = d.account_id
+LEFT JOIN stored.territories y ON y.territory_id = d.territory_id
+LEFT JOIN stored.reps p ON p.rep_id = v.credit_rep_id
+LEFT JOIN stored.leads l ON l.lead_id = d.lead_id
+LEFT JOIN (SELECT deal_id, max(entered_at) AS entered_at FROM stored.stage_spells WHERE entered_at < {at.before} GROUP BY deal_id) e
+       ON e.deal_id = v.deal_id
+LEFT JOIN (SELECT from_currency_code AS currency_code, arg_max(rate, rate_date) AS rate FROM stored.exchange_rates
+           WHERE to_currency_code = '{base}' AND rate_date <= {at.day} AND from_currency_code <> '{base}' GROUP BY ALL
+           UNION ALL SELECT '{base}', 1) r ON r.currency_code = v.currency_code
+{assignment("v.credit_rep_id", f"coalesce(v.closed_date, {at.day})")}
+"""
+
+
+def stage_spells(columns: list[str], at: Moment) -> str:
+    """SQL for the stays in stages known then, with the labels of their deal."""
+    return f"""
+SELECT s.*, d.status, d.amount_base_cents, d.account_id, d.team, d.territory, d.segment, d.lead_source, d.deal_type
+FROM ({fact("stage_spells", columns, at)}) s JOIN deals d USING (deal_id)
+"""
+
+
+def activities(columns: list[str], at: Moment, local_started: str) -> str:
+    """SQL for the activities known then, with the local day and the team of the rep on that day."""
+    return f"""
+SELECT f.*, a.team_id, a.team, a.territory
+FROM (SELECT *, {local_started} AS started_date FROM ({fact("activities", columns, at)})) f
+{assignment("f.owner_rep_id", "f.started_date")}
+"""
+
+
+def orders(columns: list[str], at: Moment) -> str:
+    """SQL for the orders known then, with the customer's segment and the seller's team and territory."""
+    return f"""
+SELECT f.*, f.net_amount_base_cents AS amount_base_cents, c.segment, c.country_code, a.team_id, a.team,
+       coalesce(y.territory_name, a.territory) AS territory
+FROM ({fact("orders", columns, at)}) f
+LEFT JOIN stored.accounts c USING (account_id)
+LEFT JOIN stored.territories y ON y.territory_id = f.territory_id
+{assignment("f.owner_rep_id", "f.order_date")}
+"""
+
+
+def leads(columns: list[str], at: Moment, local_created: str) -> str:
+    """SQL for the leads known then, with the local day of arrival."""
+    return f"SELECT *, {local_created} AS created_date FROM ({fact('leads', columns, at)})"
+
+
+def quotas(columns: list[str], at: Moment) -> str:
+    """SQL for the quotas (targets are known in advance), with the rep's team at the start of the period."""
+    own = [f"q.{c}" for c in columns if c not in ("team_id", "territory_id")]
+    return f"""
+SELECT {", ".join(own)}, coalesce(q.team_id, a.team_id) AS team_id, coalesce(t.team_name, a.team) AS team,
+       coalesce(q.territory_id, a.territory_id) AS territory_id, coalesce(y.territory_name, a.territory) AS territory
+FROM stored.quotas q
+{assignment("q.rep_id", "q.period_start_date")}
+LEFT JOIN stored.teams t ON t.team_id = q.team_id LEFT JOIN stored.territories y ON y.territory_id = q.territory_id
+"""
+
+
+def credits(source: str, at: Moment) -> str:
+    """SQL for what counts towards quotas: won deals by the owner at closing, or orders by their seller."""
+    if source == "orders":
+        return """
+SELECT 'order:' || order_id AS credit_id, owner_rep_id AS rep_id, team_id, team, territory, order_date AS credit_date,
+       amount_base_cents, 'order' AS source FROM orders
+"""
+    return """
+SELECT 'deal:' || deal_id AS credit_id, owner_rep_id AS rep_id, team_id, team, territory, closed_date AS credit_date,
+       amount_base_cents, 'deal' AS source FROM deals WHERE status = 'won'
+"""
