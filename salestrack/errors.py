@@ -139,3 +139,143 @@ class Busy(SalestrackError):
     """Another run holds the lock."""
 
     exit_code = BUSY
+
+
+class KpiError(InputError):
+    """A frame or an option that a KPI cannot work with."""
+
+    @classmethod
+    def not_a_frame(cls, function: str, x: object) -> KpiError:
+        return cls(
+            f"{function} needs a table (pandas, Polars, DuckDB, PySpark or Ibis), not {type(x).__name__}: "
+            "pass a data frame"
+        )
+
+    @classmethod
+    def missing_column(cls, column: str, function: str, has: Iterable[str]) -> KpiError:
+        return cls(str(InputError.missing_column(column, function, has)))
+
+    @classmethod
+    def wrong_type(cls, column: str, function: str, dtype: str, kind: str) -> KpiError:
+        wanted = {"time": "dates", "number": "numbers", "text": "text", "flag": "true or false"}[kind]
+        return cls(f"{function}: the column '{column}' must hold {wanted}, it holds {dtype}: convert it before")
+
+    @classmethod
+    def has_zone(cls, column: str, function: str) -> KpiError:
+        return cls(
+            f"{function}: the column '{column}' carries a time zone: convert it to local time without a zone before"
+        )
+
+    @classmethod
+    def unknown_group(cls, name: str, function: str, has: Iterable[str]) -> KpiError:
+        has = sorted(has)
+        return cls(
+            f"{function} cannot group by '{name}'{nearest(name, has) or ';'} there are the columns {listed(has, 40)} "
+            "and the words day, week, month, quarter, year"
+        )
+
+    @classmethod
+    def unusable_word(cls, word: str, function: str, can: Iterable[str]) -> KpiError:
+        return cls(f"{function} cannot group by '{word}': of the period words it takes {listed(can)}")
+
+    @classmethod
+    def mixed_currencies(cls, function: str, column: str, codes: Iterable[str]) -> KpiError:
+        return cls(
+            f"{function}: mixed currencies in '{column}' ({listed(sorted(codes))}) cannot be added: convert them to one "
+            f"currency in a column '{column}_base'"
+        )
+
+    @classmethod
+    def bad_option(cls, function: str, option: str, value: object, cure: str) -> KpiError:
+        return cls(f"{function}: {option} cannot be {value!r}: {cure}")
+
+    @classmethod
+    def bad_rows(cls, function: str, what: str, cure: str) -> KpiError:
+        return cls(f"{function}: {what}: {cure}")
+
+
+class ReadError(DataError):
+    """A raw file cannot be read for certain; nothing of the import is kept."""
+
+    @classmethod
+    def empty(cls, file: str) -> ReadError:
+        return cls(f"{file} is empty: export it again, or delete it from raw/")
+
+    @classmethod
+    def zero_bytes(cls, file: str, line: int) -> ReadError:
+        return cls(f"{file}, line {line}: the file holds zero bytes, so it was damaged on its way: export it again")
+
+    @classmethod
+    def undecodable(cls, file: str, line: int) -> ReadError:
+        return cls(f"{file}, line {line}: the text is neither UTF-8 nor Windows-1252: save the file as UTF-8")
+
+    @classmethod
+    def unrecognised(
+        cls, file: str, system: str, kind: str, missing: Iterable[str], header: Iterable[str]
+    ) -> ReadError:
+        header = list(header)
+        lacks = listed((f"'{name}'{nearest(name, header)}" for name in missing), 40)
+        near = f"the nearest is {system}/{kind}, which needs {lacks}" if kind else "there is none for its name"
+        return cls(
+            f"{file}: no mapping explains its columns ({near}): rename the columns, "
+            f"or write a mapping with: salestrack doctor {file} --save"
+        )
+
+    @classmethod
+    def ambiguous(cls, file: str, systems: Iterable[str]) -> ReadError:
+        return cls(f"{file} may come from {' or '.join(systems)}: say which with --as SYSTEM")
+
+    @classmethod
+    def doubled(cls, file: str, column: str) -> ReadError:
+        return cls(f"{file}: the column '{column}' stands there twice: delete or rename one of the two")
+
+    @classmethod
+    def missing_columns(cls, file: str, table: str, missing: Iterable[str], header: Iterable[str]) -> ReadError:
+        header = list(header)
+        lacks = listed((f"'{name}'{nearest(name, header)}" for name in missing), 40)
+        return cls(f"{file}: {table} cannot do without the columns {lacks}: export the file with them")
+
+    @classmethod
+    def cut_off(cls, file: str, line: int) -> ReadError:
+        return cls(f"{file}, line {line}: the file ends in the middle of a row: export or copy it again")
+
+    @classmethod
+    def broken_row(cls, file: str, line: int, why: str) -> ReadError:
+        return cls(f"{file}, line {line}: the row cannot be read ({why}): correct it, or export the file again")
+
+    @classmethod
+    def two_forms(cls, file: str, what: str, first: str, second: str) -> ReadError:
+        return cls(f"{file}: {what} in two forms, {first} and {second}: export the file with one form")
+
+    @classmethod
+    def ask_format(cls, file: str, what: str, example: str, key: str, choices: str) -> ReadError:
+        return cls(
+            f"{file}: {what} such as {example} can be read in two ways: "
+            f"set {key} = {choices} under [import] in salestrack.toml"
+        )
+
+    @classmethod
+    def too_many(cls, file: str, bad: int, rows: int, first: str, most: float) -> ReadError:
+        return cls(
+            f"{file}: {bad} of {rows} rows cannot be used, the first is {first}: correct the file, "
+            f"or raise max_quarantine_share (now {most:g}) under [import] in salestrack.toml"
+        )
+
+    @classmethod
+    def conflict(cls, table: str, key: str, first: str, second: str) -> ReadError:
+        return cls(
+            f"{table} {key} stands in {first} and {second} with the same time of change but different content: "
+            "keep the right one and delete the other row"
+        )
+
+    @classmethod
+    def workbook(cls, file: str, why: str) -> ReadError:
+        return cls(f"{file}: {why}: save the table alone as a new workbook or as CSV")
+
+    @classmethod
+    def sql(cls, file: str, what: str, why: str) -> ReadError:
+        return cls(f"{file}: {what} of the mapping does not run ({why}): correct the mapping")
+
+    @classmethod
+    def damaged(cls, file: Path, why: str) -> ReadError:
+        return cls(f"{file}: {why}: delete the folder {file.parent} and run the import again")

@@ -109,19 +109,19 @@ def _deals_without_rate(con: Connection, config: Config) -> None:
 _EVENTS = f"""
 CREATE OR REPLACE TEMP TABLE deal_events AS
 WITH stage_rows AS (
-    SELECT h.deal_id, h.entered_at AS at, h.to_stage_id AS stage_id, s.stage_type AS status, h.amount,
+    SELECT h.deal_id, h.entered_at AS since, h.to_stage_id AS stage_id, s.stage_type AS status, h.amount,
            h.expected_close_date, h.seq
     FROM deal_stage_history h SEMI JOIN deals USING (deal_id) LEFT JOIN stages s ON s.stage_id = h.to_stage_id
 ), field_rows AS (
-    SELECT deal_id, changed_at AS at,
+    SELECT deal_id, changed_at AS since,
            CASE WHEN field = 'amount' THEN coalesce(try_cast(new_value AS DECIMAL(18, 4)), {BLANK}) END AS amount,
            CASE WHEN field = 'expected_close_date' THEN try_cast(new_value AS DATE) END AS expected_close_date,
            CASE WHEN field = 'owner_rep_id' THEN new_value END AS owner_rep_id
     FROM deal_field_history SEMI JOIN deals USING (deal_id)
     WHERE field IN ('amount', 'expected_close_date', 'owner_rep_id')
 ), first_stage AS (
-    SELECT deal_id, arg_min(stage_id, at) AS stage_id, arg_min(amount, at) AS amount,
-           arg_min(expected_close_date, at) AS expected_close_date
+    SELECT deal_id, arg_min(stage_id, since) AS stage_id, arg_min(amount, since) AS amount,
+           arg_min(expected_close_date, since) AS expected_close_date
     FROM stage_rows GROUP BY deal_id
 ), first_value AS (
     SELECT deal_id,
@@ -130,31 +130,31 @@ WITH stage_rows AS (
            arg_min(old_value, changed_at) FILTER (field = 'owner_rep_id') AS owner_rep_id
     FROM deal_field_history GROUP BY deal_id
 ), origin AS (
-    SELECT d.deal_id, d.created_at AS at,
+    SELECT d.deal_id, d.created_at AS since,
            coalesce(s.stage_id, CASE WHEN d.status = 'open' THEN d.stage_id END) AS stage_id, 'open' AS status,
            coalesce(s.amount, v.amount, d.amount) AS amount,
            coalesce(s.expected_close_date, v.expected_close_date, d.expected_close_date) AS expected_close_date,
            coalesce(v.owner_rep_id, d.owner_rep_id) AS owner_rep_id
     FROM deals d LEFT JOIN first_stage s USING (deal_id) LEFT JOIN first_value v USING (deal_id)
 ), closings AS (
-    SELECT deal_id, coalesce(closed_at, CAST(coalesce(closed_date, expected_close_date) AS TIMESTAMP)) AS at, stage_id, status
+    SELECT deal_id, coalesce(closed_at, CAST(coalesce(closed_date, expected_close_date) AS TIMESTAMP)) AS since, stage_id, status
     FROM deals ANTI JOIN first_stage USING (deal_id) WHERE status IN ('won', 'lost')
 )
-SELECT deal_id, at, arg_max(stage_id, seq) AS stage_id, arg_max(status, seq) AS status,
+SELECT deal_id, since, arg_max(stage_id, seq) AS stage_id, arg_max(status, seq) AS status,
        arg_max(amount, seq) AS amount, arg_max(expected_close_date, seq) AS expected_close_date,
        any_value(owner_rep_id) AS owner_rep_id, bool_or(seq = -2) AS by_field
 FROM (
-    SELECT deal_id, at, stage_id, status, amount, expected_close_date, NULL AS owner_rep_id, coalesce(seq, 0) AS seq FROM stage_rows
-    UNION ALL SELECT deal_id, at, NULL, NULL, amount, expected_close_date, owner_rep_id, 1000000 FROM field_rows
-    UNION ALL SELECT deal_id, at, stage_id, status, amount, expected_close_date, owner_rep_id, -1 FROM origin
-    UNION ALL SELECT deal_id, greatest(c.at, o.at + INTERVAL 1 SECOND), c.stage_id, c.status, NULL, NULL, NULL, -2 FROM closings c JOIN origin o USING (deal_id)
+    SELECT deal_id, since, stage_id, status, amount, expected_close_date, NULL AS owner_rep_id, coalesce(seq, 0) AS seq FROM stage_rows
+    UNION ALL SELECT deal_id, since, NULL, NULL, amount, expected_close_date, owner_rep_id, 1000000 FROM field_rows
+    UNION ALL SELECT deal_id, since, stage_id, status, amount, expected_close_date, owner_rep_id, -1 FROM origin
+    UNION ALL SELECT deal_id, greatest(c.since, o.since + INTERVAL 1 SECOND), c.stage_id, c.status, NULL, NULL, NULL, -2 FROM closings c JOIN origin o USING (deal_id)
     UNION ALL SELECT deal_id, deleted_at, NULL, 'deleted', NULL, NULL, NULL, 2000000 FROM deals WHERE deleted_at IS NOT NULL
-) GROUP BY deal_id, at
+) GROUP BY deal_id, since
 """
 
 _STATES = f"""
 CREATE OR REPLACE TEMP TABLE deal_states AS
-SELECT deal_id, at, lead(at) OVER d AS until,
+SELECT deal_id, since, lead(since) OVER d AS until,
        last_value(stage_id IGNORE NULLS) OVER r AS stage_id,
        last_value(status IGNORE NULLS) OVER r AS status,
        nullif(last_value(amount IGNORE NULLS) OVER r, {BLANK}) AS amount,
@@ -162,8 +162,8 @@ SELECT deal_id, at, lead(at) OVER d AS until,
        last_value(owner_rep_id IGNORE NULLS) OVER r AS owner_rep_id,
        by_field
 FROM deal_events
-WINDOW d AS (PARTITION BY deal_id ORDER BY at),
-       r AS (PARTITION BY deal_id ORDER BY at ROWS UNBOUNDED PRECEDING)
+WINDOW d AS (PARTITION BY deal_id ORDER BY since),
+       r AS (PARTITION BY deal_id ORDER BY since ROWS UNBOUNDED PRECEDING)
 """
 
 # A move of the expected close to a later calendar month, made while the deal is open; of edits within 24 hours the last counts.
@@ -171,18 +171,18 @@ _PUSHES = """
 CREATE OR REPLACE TEMP TABLE deal_pushes AS
 WITH moved AS (
     SELECT *, lag(expected_close_date) OVER d AS before, lag(status) OVER d AS status_before
-    FROM deal_states WINDOW d AS (PARTITION BY deal_id ORDER BY at)
+    FROM deal_states WINDOW d AS (PARTITION BY deal_id ORDER BY since)
     QUALIFY expected_close_date <> before AND status = 'open' AND status_before = 'open'
 ), settled AS (
     SELECT * FROM moved
-    QUALIFY coalesce(lead(at) OVER (PARTITION BY deal_id ORDER BY at) > at + INTERVAL 24 HOUR, TRUE)
+    QUALIFY coalesce(lead(since) OVER (PARTITION BY deal_id ORDER BY since) > since + INTERVAL 24 HOUR, TRUE)
 ), compared AS (
-    SELECT deal_id, at, expected_close_date, lag(expected_close_date) OVER (PARTITION BY deal_id ORDER BY at) AS last_settled
+    SELECT deal_id, since, expected_close_date, lag(expected_close_date) OVER (PARTITION BY deal_id ORDER BY since) AS last_settled
     FROM settled
 )
-SELECT c.deal_id, c.at
+SELECT c.deal_id, c.since
 FROM compared c JOIN (
-    SELECT deal_id, arg_min(expected_close_date, at) AS first_close FROM deal_states GROUP BY deal_id
+    SELECT deal_id, arg_min(expected_close_date, since) AS first_close FROM deal_states GROUP BY deal_id
 ) f USING (deal_id)
 WHERE date_trunc('month', c.expected_close_date) > date_trunc('month', coalesce(c.last_settled, f.first_close))
 """
@@ -201,22 +201,22 @@ def deal_versions(con: Connection, zone: str) -> None:
         f"""
         CREATE OR REPLACE TABLE deal_versions AS
         WITH runs AS (
-            SELECT s.*, CASE WHEN p.at IS NULL THEN 0 ELSE 1 END AS pushed,
+            SELECT s.*, CASE WHEN p.since IS NULL THEN 0 ELSE 1 END AS pushed,
                    CASE WHEN s.status = lag(s.status) OVER d THEN 0 ELSE 1 END AS turned,
                    CASE WHEN s.status = 'open' AND lag(s.status) OVER d IN ('won', 'lost') THEN 1 ELSE 0 END AS reopened
-            FROM deal_states s LEFT JOIN deal_pushes p USING (deal_id, at)
-            WINDOW d AS (PARTITION BY s.deal_id ORDER BY s.at)
+            FROM deal_states s LEFT JOIN deal_pushes p USING (deal_id, since)
+            WINDOW d AS (PARTITION BY s.deal_id ORDER BY s.since)
         ), numbered AS (
             SELECT *, sum(turned) OVER r AS run, sum(pushed) OVER r AS pushes, sum(reopened) OVER r AS reopenings
-            FROM runs WINDOW r AS (PARTITION BY deal_id ORDER BY at ROWS UNBOUNDED PRECEDING)
+            FROM runs WINDOW r AS (PARTITION BY deal_id ORDER BY since ROWS UNBOUNDED PRECEDING)
         ), dated AS (
-            SELECT *, first_value(at) OVER w AS turned_at, first_value(owner_rep_id) OVER w AS owner_at_turn,
+            SELECT *, first_value(since) OVER w AS turned_at, first_value(owner_rep_id) OVER w AS owner_at_turn,
                    first_value(by_field) OVER w AS turned_by_field
-            FROM numbered WINDOW w AS (PARTITION BY deal_id, run ORDER BY at)
+            FROM numbered WINDOW w AS (PARTITION BY deal_id, run ORDER BY since)
         ), closed AS (
             SELECT *, status IN ('won', 'lost') AS is_closed, {local_date("turned_at", zone)} AS turned_date FROM dated
         )
-        SELECT v.deal_id, v.at AS valid_from, v.until AS valid_to, v.stage_id, v.status,
+        SELECT v.deal_id, v.since AS valid_from, v.until AS valid_to, v.stage_id, v.status,
                CAST(v.amount AS DECIMAL(18, 4)) AS amount, d.currency_code, v.expected_close_date, v.owner_rep_id,
                CASE WHEN v.is_closed THEN v.owner_at_turn ELSE v.owner_rep_id END AS credit_rep_id,
                g.probability,
@@ -237,28 +237,28 @@ def stage_spells(con: Connection) -> None:
         """
         CREATE OR REPLACE TABLE stage_spells AS
         WITH changes AS (
-            SELECT v.deal_id, v.valid_from AS at, v.stage_id, v.status
+            SELECT v.deal_id, v.valid_from AS since, v.stage_id, v.status
             FROM deal_versions v
-            QUALIFY v.stage_id IS DISTINCT FROM lag(v.stage_id) OVER d OR v.status IS DISTINCT FROM lag(v.status) OVER d
             WINDOW d AS (PARTITION BY v.deal_id ORDER BY v.valid_from)
+            QUALIFY v.stage_id IS DISTINCT FROM lag(v.stage_id) OVER d OR v.status IS DISTINCT FROM lag(v.status) OVER d
         ), stays AS (
             SELECT c.*, s.pipeline_id, s.stage_name, s.stage_order,
-                   lead(c.at) OVER d AS left_at, lead(c.status) OVER d AS next_status, lead(s.stage_order) OVER d AS next_order,
+                   lead(c.since) OVER d AS left_at, lead(c.status) OVER d AS next_status, lead(s.stage_order) OVER d AS next_order,
                    lead(s.pipeline_id) OVER d AS next_pipeline
             FROM changes c LEFT JOIN stages s USING (stage_id)
-            WINDOW d AS (PARTITION BY c.deal_id ORDER BY c.at)
+            WINDOW d AS (PARTITION BY c.deal_id ORDER BY c.since)
         ), numbered AS (
-            SELECT *, row_number() OVER (PARTITION BY deal_id ORDER BY at) AS seq,
-                   row_number() OVER (PARTITION BY deal_id, stage_id ORDER BY at) = 1 AS is_first_entry
+            SELECT *, row_number() OVER (PARTITION BY deal_id ORDER BY since) AS seq,
+                   row_number() OVER (PARTITION BY deal_id, stage_id ORDER BY since) = 1 AS is_first_entry
             FROM stays WHERE status = 'open' AND stage_id IS NOT NULL
         ), later AS (
             SELECT n.deal_id, n.seq,
-                   min(c.at) FILTER (c.status = 'won' OR (c.status = 'open' AND c.stage_order > n.stage_order)) AS forward_at,
-                   min(c.at) FILTER (c.status = 'won') AS won_at, min(c.at) FILTER (c.status = 'lost') AS lost_at
-            FROM numbered n JOIN stays c ON c.deal_id = n.deal_id AND c.at > n.at
+                   min(c.since) FILTER (c.status = 'won' OR (c.status = 'open' AND c.stage_order > n.stage_order)) AS forward_at,
+                   min(c.since) FILTER (c.status = 'won') AS won_at, min(c.since) FILTER (c.status = 'lost') AS lost_at
+            FROM numbered n JOIN stays c ON c.deal_id = n.deal_id AND c.since > n.since
             GROUP BY ALL
         )
-        SELECT n.deal_id, n.seq, n.pipeline_id, n.stage_id, n.stage_name, n.stage_order, n.at AS entered_at, n.left_at,
+        SELECT n.deal_id, n.seq, n.pipeline_id, n.stage_id, n.stage_name, n.stage_order, n.since AS entered_at, n.left_at,
                CASE WHEN n.left_at IS NULL THEN NULL
                     WHEN n.next_status IN ('won', 'lost', 'deleted') THEN n.next_status
                     WHEN n.next_pipeline IS DISTINCT FROM n.pipeline_id THEN 'transferred'

@@ -1,12 +1,13 @@
 """A win probability that a person can read: log-odds as a start value plus one effect per field.
 
-All rungs have this form. The base rate has no field, the stage rate has one, the logistic regression up to nine.
-So one JSON file, one prediction and one explanation serve all of them, and no fitted object is ever unpickled.
+All rungs have this form: the base rate has no field, the stage rate has one, the logistic regression up to
+nine. So one JSON, one prediction and one explanation serve all of them, and nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -52,7 +53,7 @@ def logit(probability: Array | float) -> Array:
 
 @dataclass(frozen=True)
 class NumberEffect:
-    """Effect of a number: `slope` per standard deviation of its signed log, plus `present`; `missing` if unknown."""
+    """Effect of a number: `slope` per deviation of its signed log, plus `present`; `missing` if unknown."""
 
     field: str
     slope: float
@@ -97,17 +98,21 @@ class AdditiveModel:
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields that have an effect."""
-        return tuple(term.field for term in (*self.levels, *self.numbers))
+        return tuple(term.field for term in self._terms)
+
+    @property
+    def _terms(self) -> tuple[LevelEffect | NumberEffect, ...]:
+        return (*self.levels, *self.numbers)
 
     def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
         """What each field adds to the log-odds of each row; with `start` they sum to the log-odds exactly."""
-        effects = {term.field: term.effect(rows[term.field]) for term in (*self.levels, *self.numbers)}
+        effects = {term.field: term.effect(rows[term.field]) for term in self._terms}
         return pd.DataFrame(effects, index=rows.index, dtype=float)
 
     def log_odds(self, rows: pd.DataFrame) -> Array:
         """Start value plus contributions, added in the order of `fields`."""
         total = np.full(len(rows), self.start)
-        for term in (*self.levels, *self.numbers):
+        for term in self._terms:
             total = total + term.effect(rows[term.field])
         return total
 
@@ -115,9 +120,14 @@ class AdditiveModel:
         """Probability of each row to be won within `horizon_days`."""
         return sigmoid(self.log_odds(rows))
 
+    def as_dict(self) -> dict[str, Any]:
+        """The model as plain values; a start value that is unknown (nothing to learn from) is None."""
+        start = self.start if math.isfinite(self.start) else None
+        return {"format": FORMAT, **asdict(self), "start": start}
+
     def to_json(self) -> str:
         """The model as text that a person can read and that `from_json` turns into the same figures."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2, ensure_ascii=False)
+        return json.dumps(self.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> AdditiveModel:
@@ -126,19 +136,30 @@ class AdditiveModel:
             raw: dict[str, Any] = json.loads(text)
             if raw.pop("format") != FORMAT:
                 raise KeyError
+            start = math.nan if raw["start"] is None else float(raw["start"])
             levels = tuple(LevelEffect(**term) for term in raw.pop("levels"))
             numbers = tuple(NumberEffect(**term) for term in raw.pop("numbers"))
-            return cls(**raw, levels=levels, numbers=numbers)
+            return cls(**{**raw, "start": start}, levels=levels, numbers=numbers)
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise DataError(f"this is not a model of the form '{FORMAT}': fit it again and store its to_json()") from None
+            raise DataError(
+                f"this is not a model of the form '{FORMAT}': fit it again and store its to_json()"
+            ) from None
 
     def coefficients(self) -> pd.DataFrame:
         """Every effect as a row: `field`, `level` (None for a number), `log_odds`, `mean`, `scale`.
 
         For a number `log_odds` is the effect of one standard deviation more (on the signed-log scale).
         """
-        rows = [(t.field, level, effect, None, None) for t in self.levels for level, effect in t.levels.items()]
-        rows += [(t.field, None, t.slope, t.mean, t.scale) for t in self.numbers]
-        return pd.DataFrame(rows, columns=["field", "level", "log_odds", "mean", "scale"]).astype(
-            {"log_odds": float, "mean": float, "scale": float}
+        levels = [
+            {"field": term.field, "level": level, "log_odds": effect}
+            for term in self.levels
+            for level, effect in term.levels.items()
+        ]
+        numbers = [
+            {"field": term.field, "log_odds": term.slope, "mean": term.mean, "scale": term.scale}
+            for term in self.numbers
+        ]
+        columns = ["field", "level", "log_odds", "mean", "scale"]
+        return pd.DataFrame([*levels, *numbers], columns=columns).astype(
+            {"field": "str", "level": "str", "log_odds": float, "mean": float, "scale": float}
         )

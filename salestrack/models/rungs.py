@@ -10,13 +10,21 @@ import pandas as pd
 from scipy.special import betaincinv
 from sklearn.linear_model import LogisticRegression
 
-from salestrack.models.additive import AdditiveModel, Array, LevelEffect, NumberEffect, logit, sigmoid, signed_log
+from salestrack.models.additive import (
+    AdditiveModel,
+    Array,
+    LevelEffect,
+    NumberEffect,
+    logit,
+    sigmoid,
+    signed_log,
+)
 from salestrack.models.snapshots import FIELDS, LEVELS, NUMBERS
+from salestrack.stats.intervals import Z95
 
 STAGE_SHRINK = 8
 RARE_DEALS = 20
 C = 0.05
-Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -39,8 +47,8 @@ def beta_interval(rate: Array | float, deals: Array | float) -> tuple[Array, Arr
 
 
 def _rate(won: pd.Series) -> float:
-    """Share of ones, with half a case added to either side so that it is never 0 or 1."""
-    return float((won.sum() + 0.5) / (len(won) + 1))
+    """Share of ones, with half a case added to either side so that it is never 0 or 1; NaN of nothing."""
+    return float((won.sum() + 0.5) / (len(won) + 1)) if len(won) else float("nan")
 
 
 def fit_base(train: pd.DataFrame, horizon_days: int) -> Fitted:
@@ -68,8 +76,10 @@ def fit_stage(train: pd.DataFrame, horizon_days: int) -> Fitted:
     return Fitted(model, interval)
 
 
-def fit_logistic(train: pd.DataFrame, horizon_days: int, fields: Sequence[str] = FIELDS, c: float = C) -> Fitted:
-    """Ridge logistic regression on signed-log standardised numbers and one-hot groups; nothing random in it."""
+def fit_logistic(
+    train: pd.DataFrame, horizon_days: int, fields: Sequence[str] = FIELDS, c: float = C
+) -> Fitted:
+    """Ridge logistic regression on standardised signed logs and one-hot groups; nothing random in it."""
     columns = _columns(train, fields)
     x = _design(train, columns)
     fit = LogisticRegression(C=c, solver="newton-cholesky", tol=1e-10, max_iter=200).fit(x, train["won"])
@@ -100,9 +110,9 @@ class _Column:
 
     def values(self, rows: pd.DataFrame) -> Array:
         if self.kind == "level":
-            return (rows[self.field] == self.level).to_numpy(dtype=float)
+            return np.asarray(rows[self.field] == self.level, dtype=float)
         if self.kind == "other":
-            return (~rows[self.field].isin(self.known)).to_numpy(dtype=float)
+            return np.asarray(~rows[self.field].isin(self.known), dtype=float)
         x = signed_log(rows[self.field])
         if self.kind == "missing":
             return np.isnan(x).astype(float)
@@ -110,7 +120,7 @@ class _Column:
 
 
 def _columns(train: pd.DataFrame, fields: Sequence[str]) -> list[_Column]:
-    """The design of the training data: groups with enough deals, numbers that vary, flags where numbers are missing."""
+    """The design of the training data: groups with enough deals, numbers that vary, flags for missing."""
     columns: list[_Column] = []
     for field in (f for f in LEVELS if f in fields):
         deals = train.groupby(field)["deal_id"].nunique().sort_index()
@@ -130,7 +140,9 @@ def _columns(train: pd.DataFrame, fields: Sequence[str]) -> list[_Column]:
 
 
 def _design(rows: pd.DataFrame, columns: Sequence[_Column]) -> Array:
-    return np.column_stack([column.values(rows) for column in columns]) if columns else np.zeros((len(rows), 1))
+    return (
+        np.column_stack([column.values(rows) for column in columns]) if columns else np.zeros((len(rows), 1))
+    )
 
 
 def _additive(

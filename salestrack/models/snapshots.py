@@ -1,14 +1,14 @@
 """What was known of every open deal on a row of past days, and what became of it.
 
-One row is one open deal on one day. Every field uses only what happened *strictly before* that day, so that a model
-learns from what it will see when it is used. Deals that are still open keep their rows: leaving them out, or taking
-the last row of closed deals instead, is what makes most win probabilities worse than the plain win rate.
+One row is one open deal at one instant. Every field uses only what happened *strictly before* it, so that a
+model learns from what it will see when it is used. Deals that are still open keep their rows: leaving them
+out, or taking the last row of closed deals instead, makes a win probability worse than the plain win rate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Any, TypeAlias
 
 import duckdb
@@ -17,16 +17,17 @@ import pandas as pd
 from salestrack.errors import InputError
 
 Relation: TypeAlias = duckdb.DuckDBPyRelation
-Frame: TypeAlias = Any  # pandas, Polars or Arrow frame, or a DuckDB relation
+Frame: TypeAlias = pd.DataFrame | Relation
 
 STEP_DAYS = 28
 ACTIVITY_DAYS = 91
 OWNER_SHRINK = 8
+LABELS = ("deal_name", "account_id", "team", "territory", "expected_close_date", "amount_base_cents")
 CONTACT = ("call", "email", "meeting", "sms", "social")
 NUMBERS = ("age_days", "days_in_stage", "pushes_per_week", "activities_per_week", "owner_win_rate", "amount")
 LEVELS = ("stage", "segment", "source")
 FIELDS = (*LEVELS, *NUMBERS)
-COLUMNS = ("snapshot_date", "deal_id", "stage_name", "amount_base", *FIELDS)
+COLUMNS = ("snapshot_at", "deal_id", "stage_name", *FIELDS)
 
 NEEDED = {
     "deals": ("deal_id", "created_at"),
@@ -42,17 +43,19 @@ EMPTY = {
 }
 
 
-def relations(connection: duckdb.DuckDBPyConnection | None = None, **frames: Frame | None) -> dict[str, Relation]:
-    """The given frames as DuckDB relations of one connection; a missing optional table becomes an empty one."""
-    connection = connection or duckdb.connect()
+def relations(frames: Mapping[str, Frame | None]) -> dict[str, Relation]:
+    """The given frames as DuckDB relations of one connection; an optional one that is None becomes empty."""
+    connection = duckdb.connect()
     tables = {}
     for name, frame in frames.items():
         if frame is None:
             frame = connection.sql(EMPTY[name])
         elif isinstance(frame, pd.DataFrame):
-            frame = connection.from_df(frame)
+            frame = connection.from_df(frame.copy())  # DuckDB cannot read a reversed view such as frame[::-1]
         elif not isinstance(frame, Relation):
-            frame = connection.from_arrow(frame)
+            raise InputError(
+                f"{name} is a {type(frame).__name__}: give a pandas frame (to_pandas) or a DuckDB relation"
+            )
         for column in NEEDED[name]:
             if column not in frame.columns:
                 raise InputError.missing_column(column, f"win_probability({name})", frame.columns)
@@ -62,44 +65,53 @@ def relations(connection: duckdb.DuckDBPyConnection | None = None, **frames: Fra
     return tables
 
 
-def grid(first: date, as_of: date, *, step_days: int = STEP_DAYS) -> list[date]:
-    """The snapshot days, the last one the day after `as_of` (its rows know everything up to the end of `as_of`).
+def end_of(as_of: date) -> datetime:
+    """The first instant after a day, where no time zone says otherwise.
 
-    >>> grid(date(2026, 1, 1), date(2026, 2, 28))
-    [datetime.date(2026, 1, 4), datetime.date(2026, 2, 1), datetime.date(2026, 3, 1)]
+    >>> end_of(date(2026, 10, 31))
+    datetime.datetime(2026, 11, 1, 0, 0)
     """
-    end = as_of + timedelta(days=1)
+    return datetime.combine(as_of + timedelta(days=1), time())
+
+
+def grid(first: datetime, end: datetime, *, step_days: int = STEP_DAYS) -> list[datetime]:
+    """The snapshot instants after `first`, `step_days` apart, the last one `end`.
+
+    >>> [f"{t:%d.%m.}" for t in grid(datetime(2026, 1, 1), datetime(2026, 3, 1))]
+    ['04.01.', '01.02.', '01.03.']
+    """
     steps = max((end - first).days // step_days, 0)
     return [end - timedelta(days=step_days * k) for k in range(steps, -1, -1)]
 
 
 def snapshots(
-    tables: dict[str, Relation], *, as_of: date, currency: str | None = None, step_days: int = STEP_DAYS
+    tables: dict[str, Relation], *, end: datetime, currency: str | None = None, step_days: int = STEP_DAYS
 ) -> pd.DataFrame:
-    """Every open deal on every snapshot day, with the nine fields as known strictly before that day.
+    """Every open deal at every snapshot, with the nine fields as known strictly before that instant.
 
     Parameters
     ----------
     tables : what `relations` returns: deals, deal_versions, stage_spells, activities, exchange_rates
-    as_of : the last day that counts; the last snapshot is the state at its end
+    end : the last snapshot: the first instant (UTC) after the last day that counts
     currency : the reporting currency that open amounts are converted to; None when there is only one
     step_days : days between two snapshots
 
     Returns
     -------
-    One row per day and deal, sorted: `snapshot_date`, `deal_id`, `stage_name`, `amount_base`, the nine fields
-    (`stage`, `segment`, `source`; `age_days`, `days_in_stage`, `pushes_per_week`, `activities_per_week` of the
-    last 91 days, `owner_win_rate` shrunk towards everybody's, `amount`). Unknown is NaN, an unnamed group
-    "(missing)". No open deal on any day: no row.
+    One row per snapshot and deal, sorted: `snapshot_at`, `deal_id`, `stage_name`, nine fields (`stage`,
+    `segment`, `source`; `age_days`, `days_in_stage`, `pushes_per_week`, `activities_per_week` of the last 91
+    days, `owner_win_rate` shrunk towards everybody's, `amount` in the reporting currency). Unknown is NaN, an
+    unnamed group "(missing)". Segment and source are those of today: they are taken as fixed from the start.
+    No open deal at any snapshot: no row.
     """
     deals, versions = tables["deals"], tables["deal_versions"]
-    first = versions.aggregate("min(valid_from)::DATE").fetchone()
-    assert first is not None
-    days = grid(first[0] or as_of, as_of, step_days=step_days)
+    found = versions.aggregate("min(valid_from)::TIMESTAMP").fetchall()
+    days = grid(found[0][0] or end, end, step_days=step_days)
     names = {
-        "days": ", ".join(f"(TIMESTAMP '{day}')" for day in days),
+        "days": ", ".join(f"({_instant(day)})" for day in days),
         "amount": _amount(versions, currency),
         "currency": _or_null(versions, "currency_code"),
+        "credit": "credit_rep_id" if "credit_rep_id" in versions.columns else "owner_rep_id",
         "segment": _or_null(deals, "segment"),
         "source": _or_null(deals, "lead_source"),
         "contact": _contact(tables["activities"]),
@@ -111,23 +123,42 @@ def snapshots(
 
 
 def outcomes(
-    tables: dict[str, Relation], rows: pd.DataFrame, *, as_of: date, horizon_days: int
+    tables: dict[str, Relation], rows: pd.DataFrame, *, end: datetime, horizon_days: int
 ) -> pd.DataFrame:
-    """The snapshots whose horizon has passed by the end of `as_of`, with `won`: was the deal won at its end?
+    """The snapshots whose horizon has passed by `end`, with `won`: was the deal won at its end?
 
     A deal that is still open (or open again) at the end of its horizon counts 0: not yet won.
     """
-    end = pd.Timestamp(as_of + timedelta(days=1))
-    due = rows["snapshot_date"] + pd.Timedelta(days=horizon_days)
-    ripe = rows[due <= end]
-    keys = ripe[["deal_id", "snapshot_date"]]
+    due = rows["snapshot_at"] + pd.Timedelta(days=horizon_days)
+    ripe = rows[due <= pd.Timestamp(end)]
+    keys = ripe[["deal_id", "snapshot_at"]]
     found = _run(_OUTCOMES.format(horizon=int(horizon_days)), {**tables, "keys": keys})
-    return ripe.merge(found, on=["deal_id", "snapshot_date"], how="left", validate="one_to_one").reset_index(drop=True)
+    joined = ripe.merge(found, on=["deal_id", "snapshot_at"], how="left", validate="one_to_one")
+    return joined.reset_index(drop=True)
 
 
-def closings(tables: dict[str, Relation], *, as_of: date) -> pd.DataFrame:
-    """Every deal's state at the end of `as_of`: deal_id, status, and `won_age_days` (age at its win, else NaN)."""
-    return _run(_CLOSINGS.format(end=as_of + timedelta(days=1)), tables)
+def closings(tables: dict[str, Relation], *, end: datetime) -> pd.DataFrame:
+    """Every deal just before `end`: deal_id, status, and `won_age_days` (its age when won, else NaN)."""
+    return _run(_CLOSINGS.format(end=_instant(end)), tables)
+
+
+def left_out(tables: dict[str, Relation]) -> int:
+    """Number of deals that have a history but no row among the deals: deleted since, not fitted."""
+    counted = _run(_LEFT_OUT, tables)
+    return int(counted["deals"].iloc[0])
+
+
+def labels_of_open(tables: dict[str, Relation], *, end: datetime) -> pd.DataFrame:
+    """Names of the deals that are open just before `end`: deal_id and those of `LABELS` that there are."""
+    has = tables["deals"].columns
+    names = ", ".join(["d.deal_id", *(f"d.{label}" for label in LABELS if label in has)])
+    return _run(_OPEN.format(end=_instant(end), names=names), tables)
+
+
+def deals_to_scan(tables: dict[str, Relation], *, end: datetime, most: int = 50_000) -> pd.DataFrame:
+    """Deals with every column they came with and their `status` just before `end`; a fixed sample of many."""
+    names = ", ".join(f'd."{column}"' for column in tables["deals"].columns if column != "status")
+    return _run(_SCANNED.format(end=_instant(end), names=names, most=most), tables)
 
 
 def _run(sql: str, tables: dict[str, Any]) -> pd.DataFrame:
@@ -136,9 +167,13 @@ def _run(sql: str, tables: dict[str, Any]) -> pd.DataFrame:
     stage_spells, activities = tables["stage_spells"], tables["activities"]  # noqa: F841
     exchange_rates, keys = tables["exchange_rates"], tables.get("keys")  # noqa: F841
     frame: pd.DataFrame = deal_versions.query("versions", sql).df()
-    if "snapshot_date" in frame:
-        frame["snapshot_date"] = frame["snapshot_date"].astype("datetime64[us]")
+    if "snapshot_at" in frame:
+        frame["snapshot_at"] = frame["snapshot_at"].astype("datetime64[us]")
     return frame
+
+
+def _instant(when: datetime) -> str:
+    return f"TIMESTAMP '{when:%Y-%m-%d %H:%M:%S}'"
 
 
 def _amount(versions: Relation, currency: str | None) -> str:
@@ -152,8 +187,19 @@ def _amount(versions: Relation, currency: str | None) -> str:
         return "amount::DOUBLE"
     if currency:
         return f"amount::DOUBLE * CASE WHEN currency_code = '{currency}' THEN 1 ELSE rate END"
-    if len(versions.project("currency_code").filter("currency_code IS NOT NULL").distinct().fetchmany(2)) > 1:
-        raise InputError("deal_versions hold mixed currencies: give currency and exchange_rates, or a column amount_base")
+    if (
+        len(
+            versions.project("currency_code")
+            .filter("currency_code IS NOT NULL")
+            .distinct()
+            .limit(2)
+            .fetchall()
+        )
+        > 1
+    ):
+        raise InputError(
+            "deal_versions hold mixed currencies: give currency and exchange_rates, or a column amount_base"
+        )
     return "amount::DOUBLE"
 
 
@@ -182,7 +228,8 @@ def _quoted(words: Sequence[str]) -> str:
 _SNAPSHOTS = f"""
 WITH days(t) AS (VALUES {{days}}),
 known AS (
-    SELECT deal_id, created_at::TIMESTAMP AS created_at, {{segment}} AS segment, {{source}} AS source FROM deals
+    SELECT deal_id, created_at::TIMESTAMP AS created_at, {{segment}} AS segment, {{source}} AS source
+    FROM deals
 ),
 open_deals AS (
     SELECT t, v.* FROM days JOIN deal_versions v
@@ -204,68 +251,84 @@ stays AS (
     WHERE left_at IS NULL OR left_at > entered_at GROUP BY ALL
 ),
 contacts AS (
-    SELECT deal_id, {{known_at}} AS at FROM activities WHERE is_done AND deal_id IS NOT NULL AND {{contact}}
+    SELECT deal_id, {{known_at}} AS since FROM activities
+    WHERE is_done AND deal_id IS NOT NULL AND {{contact}}
 ),
 active AS (
     SELECT t, deal_id, count(*) AS contacts
-    FROM days JOIN contacts ON at < t AND at >= t - INTERVAL {ACTIVITY_DAYS} DAY GROUP BY ALL
+    FROM days JOIN contacts ON since < t AND since >= t - INTERVAL {ACTIVITY_DAYS} DAY GROUP BY ALL
 ),
 -- deals now won and lost by owner, as a running sum: +1 when a closed state begins, -1 when it ends
 moves AS (
-    SELECT owner_rep_id, valid_from AS at, (status = 'won')::INT AS won, 1 AS closed
+    SELECT {{credit}} AS owner_rep_id, valid_from AS since, (status = 'won')::INT AS won, 1 AS closed
     FROM deal_versions WHERE status IN ('won', 'lost')
     UNION ALL
-    SELECT owner_rep_id, valid_to, -(status = 'won')::INT, -1
+    SELECT {{credit}}, valid_to, -(status = 'won')::INT, -1
     FROM deal_versions WHERE status IN ('won', 'lost') AND valid_to IS NOT NULL
 ),
 everybody AS (
-    SELECT at, sum(sum(won)) OVER (ORDER BY at) AS won, sum(sum(closed)) OVER (ORDER BY at) AS closed
-    FROM moves GROUP BY at
+    SELECT since, sum(sum(won)) OVER (ORDER BY since) AS won, sum(sum(closed)) OVER (ORDER BY since) AS closed
+    FROM moves GROUP BY since
 ),
 owners AS (
-    SELECT owner_rep_id, at, sum(sum(won)) OVER mine AS won, sum(sum(closed)) OVER mine AS closed
-    FROM moves WHERE owner_rep_id IS NOT NULL GROUP BY owner_rep_id, at
-    WINDOW mine AS (PARTITION BY owner_rep_id ORDER BY at)
+    SELECT owner_rep_id, since, sum(sum(won)) OVER mine AS won, sum(sum(closed)) OVER mine AS closed
+    FROM moves WHERE owner_rep_id IS NOT NULL GROUP BY owner_rep_id, since
+    WINDOW mine AS (PARTITION BY owner_rep_id ORDER BY since)
 ),
 base AS (
     SELECT t, CASE WHEN closed > 0 THEN won / closed END AS rate
-    FROM days ASOF LEFT JOIN everybody ON everybody.at < days.t
+    FROM days ASOF LEFT JOIN everybody ON everybody.since < days.t
 ),
 aged AS (
     SELECT p.*, k.segment, k.source, greatest(epoch(p.t - k.created_at) / 86400, 0)::DOUBLE AS age_days
     FROM priced p JOIN known k USING (deal_id)
 )
-SELECT a.t AS snapshot_date, a.deal_id, coalesce(s.stage_name, a.stage_id) AS stage_name, a.amount AS amount_base,
+SELECT a.t AS snapshot_at, a.deal_id, coalesce(s.stage_name, a.stage_id) AS stage_name,
        coalesce(a.stage_id, '(missing)') AS stage,
        coalesce(a.segment, '(missing)') AS segment,
        coalesce(a.source, '(missing)') AS source,
        a.age_days,
        (epoch(a.t - s.entered_at) / 86400)::DOUBLE AS days_in_stage,
        (a.pushes / greatest(a.age_days / 7, 1))::DOUBLE AS pushes_per_week,
-       (coalesce(c.contacts, 0) / greatest(least(a.age_days, {ACTIVITY_DAYS}) / 7, 1))::DOUBLE AS activities_per_week,
+       (coalesce(c.contacts, 0) / greatest(least(a.age_days, {ACTIVITY_DAYS}) / 7, 1))::DOUBLE
+           AS activities_per_week,
        ((coalesce(w.won, 0) + {OWNER_SHRINK} * b.rate) / (coalesce(w.closed, 0) + {OWNER_SHRINK}))::DOUBLE
            AS owner_win_rate,
        a.amount
 FROM aged a
 JOIN base b ON a.t = b.t
 ASOF LEFT JOIN stays s ON a.deal_id = s.deal_id AND s.entered_at < a.t
-ASOF LEFT JOIN owners w ON a.owner_rep_id = w.owner_rep_id AND w.at < a.t
+ASOF LEFT JOIN owners w ON a.owner_rep_id = w.owner_rep_id AND w.since < a.t
 LEFT JOIN active c ON a.t = c.t AND a.deal_id = c.deal_id
-ORDER BY snapshot_date, a.deal_id
+ORDER BY snapshot_at, a.deal_id
 """
 
 _OUTCOMES = """
-SELECT k.deal_id, k.snapshot_date, (v.status = 'won')::INT AS won
-FROM (SELECT deal_id, snapshot_date, snapshot_date + INTERVAL {horizon} DAY AS due FROM keys) k
+SELECT k.deal_id, k.snapshot_at, (v.status = 'won')::INT AS won
+FROM (SELECT deal_id, snapshot_at, snapshot_at + INTERVAL {horizon} DAY AS due FROM keys) k
 ASOF LEFT JOIN deal_versions v ON k.deal_id = v.deal_id AND v.valid_from < k.due
 """
 
-_CLOSINGS = """
-SELECT v.deal_id, v.status,
-       CASE WHEN v.status = 'won' THEN (epoch(v.valid_from - d.created_at::TIMESTAMP) / 86400)::DOUBLE END AS won_age_days
-FROM (
-    SELECT deal_id, arg_max(status, valid_from) AS status, max(valid_from) AS valid_from
-    FROM deal_versions WHERE valid_from < TIMESTAMP '{end}' GROUP BY deal_id
-) v JOIN deals d USING (deal_id)
-ORDER BY v.deal_id
+_STATES = """
+    SELECT d.*, s.status AS state, s.won_at FROM deals d JOIN (
+        SELECT deal_id, arg_max(status, valid_from) AS status,
+               min(valid_from) FILTER (status = 'won') AS won_at
+        FROM deal_versions WHERE valid_from < {end} GROUP BY deal_id
+    ) s USING (deal_id)
+"""
+
+_CLOSINGS = f"""
+SELECT deal_id, state AS status,
+       CASE WHEN state = 'won' THEN (epoch(won_at - created_at::TIMESTAMP) / 86400)::DOUBLE END
+           AS won_age_days
+FROM ({_STATES}) ORDER BY deal_id
+"""
+
+_LEFT_OUT = "SELECT count(DISTINCT deal_id) AS deals FROM deal_versions ANTI JOIN deals USING (deal_id)"
+
+_OPEN = f"SELECT {{names}} FROM ({_STATES}) d WHERE state = 'open' ORDER BY d.deal_id"
+
+_SCANNED = f"""
+SELECT {{names}}, state AS status FROM ({_STATES}) d
+ORDER BY md5(d.deal_id), d.deal_id LIMIT {{most}}
 """

@@ -84,6 +84,16 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """What a row must not be: a condition in SQL and the sentences that say so."""
+
+    code: str
+    bad: str
+    en: str
+    de: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One canonical or derived table."""
 
@@ -92,6 +102,7 @@ class Table:
     key: tuple[str, ...]
     columns: MappingProxyType[str, Column]
     derived: bool = False
+    checks: tuple[Check, ...] = ()
 
     @property
     def imported(self) -> dict[str, Column]:
@@ -125,6 +136,7 @@ def _column(name: str, spec: dict[str, Any]) -> Column:
         values=tuple(spec.get("values", ())),
         default=spec.get("default"),
         base_date=spec.get("base_date"),
+        derived=spec.get("derived", False),
     )
 
 
@@ -147,7 +159,9 @@ def _table(name: str, spec: dict[str, Any]) -> Table:
     if not spec.get("derived"):
         columns |= _RECORD
     columns |= {base.name: base for c in list(columns.values()) if c.base_date for base in [_base_cents(c)]}
-    return Table(name, spec["row"], tuple(spec["key"]), MappingProxyType(columns), spec.get("derived", False))
+    checks = tuple(Check(code, **check) for code, check in spec.get("checks", {}).items())
+    derived = spec.get("derived", False)
+    return Table(name, spec["row"], tuple(spec["key"]), MappingProxyType(columns), derived, checks)
 
 
 def _load() -> dict[str, Table]:

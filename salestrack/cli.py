@@ -1,0 +1,233 @@
+"""The command line: arguments in, one call, its result or one sentence out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from salestrack.errors import BUSY, CANNOT_WRITE, DATA, IO, USAGE, InputError, SalestrackError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DATA_OPTION = click.option(
+    "--data", default="data/demo", show_default=True, metavar="DIR", type=click.Path(path_type=Path),
+    help="The company's folder: salestrack.toml, raw/ with its exports, store/.",
+)
+MONTH_OPTION = click.option("--month", metavar="YYYY-MM", help="Month, for example 2026-10 (default: the last full month of the data).")
+
+
+class Commands(click.Group):
+    """The group that names the nearest command for a misspelt one."""
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        found = super().get_command(ctx, name)
+        if found is None:
+            known = self.list_commands(ctx)
+            raise click.UsageError(f"there is no command '{name}'{nearest(name, known) or '; known are ' + ', '.join(known)}")
+        return found
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="salestrack")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Sales tracking: exports of your CRM in, checked tables, KPIs and a monthly report out.
+
+    A company is a folder. Put its exports into DIR/raw, then ask: every command first imports what is new.
+
+    \b
+      salestrack report --data DIR              the monthly report as HTML
+      salestrack kpi win_rate --by team         one figure, in the terminal
+      salestrack doctor export.csv              what a file is, and how it would be read
+    """
+
+
+@cli.command("import")
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
+@click.option("--as", "system", metavar="SYSTEM", help="Read the files as exports of this system (default: recognise them).")
+@DATA_OPTION
+def import_(paths: tuple[Path, ...], system: str | None, data: Path) -> None:
+    """Check and load exports: those in DIR/raw and those named here (they are copied there first).
+
+    Prints, for every file, the rows read, accepted, superseded, quarantined and in footers, and columns it does not know.
+    """
+    from salestrack.importing import import_company
+
+    result = import_company(data, paths=paths, as_system=system)
+    click.echo(result.summary())
+
+
+@cli.command()
+@DATA_OPTION
+@MONTH_OPTION
+@click.option("--language", type=click.Choice(["de", "en"]), help="Language of the pages (default: the company's).")
+@click.option("--only", metavar="03,08", help="Only these notebooks, by number or name; 01 is always made.")
+@click.option("--jobs", type=click.IntRange(1, 16), default=2, show_default=True, help="Notebooks that run at the same time.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, metavar="DIR", help="Where reports are published.")
+@click.option("--notebooks", type=click.Path(path_type=Path), metavar="DIR", help="Run the notebooks of this folder (default: notebooks/).")
+def report(data: Path, month: str | None, language: str | None, only: str | None, jobs: int, out: Path, notebooks: Path | None) -> None:
+    """Run the notebooks for a month and publish the report, all or nothing.
+
+    The last line printed is the path of the report's first page. A failing notebook publishes nothing.
+    """
+    from salestrack.report import quick  # noqa: F401  (must come before the first Jupyter import)
+    from salestrack.report.run import run_report
+
+    chosen = [part.strip() for part in only.split(",") if part.strip()] if only else None
+    page = run_report(data, month=month, language=language, out=out, only=chosen, jobs=jobs, notebooks=notebooks)
+    click.echo(page)
+
+
+@cli.command()
+@click.argument("name", required=False)
+@DATA_OPTION
+@MONTH_OPTION
+@click.option("--by", metavar="COLUMN,…", help="Group by columns or period words: month, quarter, year, team, segment, …")
+@click.option("--period", metavar="PERIOD", help="2026-10, 2026-Q3, 2026 or 2026-01-01:2026-04-01 (default: the month given, else all).")
+@click.option("--csv", "form", flag_value="csv", help="Print CSV.")
+@click.option("--json", "form", flag_value="json", help="Print JSON: a list of rows.")
+@click.option("--explain", is_flag=True, help="Print the figure's definition instead.")
+def kpi(name: str | None, data: Path, month: str | None, by: str | None, period: str | None, form: str | None, explain: bool) -> None:
+    """One figure as a table, or, without a NAME, the list of all figures."""
+    from salestrack import kpis
+
+    if name is None:
+        width = max(map(len, kpis.__all__))
+        click.echo("\n".join(f"{n:{width}}  {getattr(kpis, n).card.description_en}" for n in kpis.__all__))
+        return
+    if name not in kpis.__all__:
+        raise InputError.unknown_name("figure", name, kpis.__all__)
+    function = getattr(kpis, name)
+    if explain:
+        import inspect
+
+        click.echo(inspect.getdoc(function))
+        return
+    click.echo(_table(_kpi(function, data, month, by, period), form))
+
+
+def _kpi(function: Any, data: Path, month: str | None, by: str | None, period: str | None) -> pd.DataFrame:
+    import inspect
+
+    from salestrack.book import Book
+
+    with Book.for_month(data, month) as book:
+        options: dict[str, Any] = {"by": [b.strip() for b in by.split(",")]} if by else {}
+        chosen = tuple(period.split(":")) if period and ":" in period else period or month
+        takes_period = inspect.signature(function).parameters.get("period")
+        if takes_period is not None:
+            if chosen is None and takes_period.default is inspect.Parameter.empty:
+                chosen = book.month.label
+            options["period"] = chosen
+        elif period:
+            raise InputError(f"{function.__name__} describes a day, not a period: give --month, and the figure is that of its last day")
+        return book.kpi(function, **options)
+
+
+def _table(table: pd.DataFrame, form: str | None) -> str:
+    """A result as JSON, CSV or columns for the eye; unknown is null, empty or a dash."""
+    table = table.copy()
+    for column in table.select_dtypes("datetime").columns:
+        table[column] = table[column].dt.strftime("%Y-%m-%d")
+    if form == "json":
+        rows = json.loads(table.to_json(orient="records", double_precision=15))
+        return json.dumps(rows, ensure_ascii=False, indent=2)
+    if form == "csv":
+        return table.to_csv(index=False).rstrip("\n")
+    shown = table.astype(object).where(table.notna(), "–")
+    return shown.map(lambda v: f"{v:,.4f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else v).to_string(index=False)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--save", type=click.Path(path_type=Path), metavar="FILE.toml", help="Write the mapping to this file, to be edited.")
+@DATA_OPTION
+def doctor(file: Path, save: Path | None, data: Path) -> None:
+    """Explain what a file is, how each of its columns would be read, and which have no meaning here."""
+    from salestrack.config import load_config
+    from salestrack.sources import doctor as examine
+
+    report = examine(file, load_config(data), company=data)
+    click.echo(report.text())
+    if save:
+        save.write_text(report.mapping_toml(), encoding="utf-8")
+        click.echo(f"mapping written to {save}: edit it and put it into {data}/mappings")
+
+
+@cli.command()
+@DATA_OPTION
+@MONTH_OPTION
+@click.option("--json", "form", flag_value="json", help="Print JSON.")
+def check(data: Path, month: str | None, form: str | None) -> None:
+    """Data quality: freshness, what each load did with its rows, refused rows, facts that cannot be.
+
+    Leaves with 0 when nothing is worse than a warning, else with 65.
+    """
+    from salestrack import quality
+    from salestrack.book import Book
+
+    with Book.for_month(data, month) as book:
+        parts = {"freshness": quality.freshness(book), "loads": quality.loads(book),
+                 "quarantine": quality.quarantine(book), "checks": quality.plausibility(book)}
+        level = quality.worst(book)
+    if form == "json":
+        click.echo(json.dumps({"level": level} | {k: json.loads(_table(v, "json")) for k, v in parts.items()}, ensure_ascii=False, indent=2))
+    else:
+        for title, table in parts.items():
+            click.echo(f"{title}\n{_table(table, None) if len(table) else 'none'}\n")
+        click.echo(f"level: {level}")
+    if level == "fail":
+        raise SystemExit(DATA)
+
+
+@cli.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--deals", type=click.IntRange(10, 10_000_000), default=2500, show_default=True, help="How many deals.")
+@click.option("--seed", type=int, help="Another company of the same kind (default: the demo company's seed).")
+@click.option("--no-signal", is_flag=True, help="A world in which nothing known about a deal tells whether it will be won.")
+def world(out: Path, deals: int, seed: int | None, no_signal: bool) -> None:
+    """Write an invented company's exports to OUT, with the truth about its deals beside them."""
+    from salestrack.world import generate
+
+    chosen: dict[str, Any] = {} if seed is None else {"seed": seed}
+    generate(out, deals=deals, signal=not no_signal, **chosen)
+    click.echo(out)
+
+
+def main() -> None:
+    """Runs the command; a deliberate error becomes one line on standard error and its exit code."""
+    debug = "--debug" in sys.argv
+    try:
+        cli(standalone_mode=False)
+    except SalestrackError as error:
+        _leave(str(error), error.exit_code, debug)
+    except click.exceptions.Exit as error:
+        raise SystemExit(error.exit_code) from None
+    except click.Abort:
+        _leave("stopped", 130, debug)
+    except click.ClickException as error:
+        _leave(error.format_message(), USAGE, debug)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except PermissionError as error:
+        _leave(f"{error.filename} cannot be read or written: check who may use it", CANNOT_WRITE, debug)
+    except BlockingIOError:
+        _leave("another run is at work in this folder: try again when it has ended", BUSY, debug)
+    except OSError as error:
+        _leave(f"{error.filename or 'the disk'}: {error.strerror or error}; make room or check the disk and run again", IO, debug)
+
+
+def _leave(sentence: str, code: int, debug: bool) -> None:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    click.echo(f"salestrack: {sentence}", err=True)
+    raise SystemExit(code)

@@ -1,0 +1,143 @@
+"""Facts of one KPI: checked rows, cut to the period, with the columns that the result is grouped by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import narwhals as nw
+import pandas as pd
+
+from salestrack.errors import KpiError
+from salestrack.kpis._frames import Part, Rows, frame, small, summarise
+from salestrack.kpis._periods import within, word_key, word_start
+from salestrack.periods import WORDS, Period, PeriodLike
+
+By: TypeAlias = str | Sequence[str] | None
+MISSING = "(missing)"
+ALL = "_all"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Rows and the way they are grouped; each verb gives a new one."""
+
+    rows: Rows
+    by: tuple[str, ...]
+    function: str
+    fiscal_year_start: int = 1
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The period words among the groups."""
+        return tuple(name for name in self.by if name in WORDS)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that there are."""
+        return self.rows.collect_schema().names()
+
+    @property
+    def keys(self) -> list[str]:
+        """What a window is taken over: the groups, or a constant where there is only one."""
+        return [ALL, *self.by]
+
+    def mark(self, **columns: nw.Expr) -> Facts:
+        """With more columns."""
+        return replace(self, rows=self.rows.with_columns(**columns)) if columns else self
+
+    def keep(self, condition: nw.Expr) -> Facts:
+        """Only the rows for which the condition holds."""
+        return replace(self, rows=self.rows.filter(condition))
+
+    def also_by(self, *names: str) -> Facts:
+        """Grouped by further columns, after the ones asked for."""
+        more = [name for name in names if name not in self.by]
+        schema = self.rows.collect_schema()
+        filled = self.mark(**{name: _group(name, schema, "", 1) for name in more})
+        return replace(filled, by=(*self.by, *more))
+
+    def totals(self, **what: Part) -> pd.DataFrame:
+        """One row per group, sorted, with the figures of `summarise`."""
+        return self.finish(small(summarise(self.rows, self.by, **what)))
+
+    def finish(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Readable groups: dates for words, `(missing)` for NULL, sorted; no undated row without cases."""
+        table = table.copy()
+        for word in self.words:
+            table[word] = word_start(word, table[word], self.fiscal_year_start)
+        if self.words and "n" in table:
+            table = table[~(table[list(self.words)].isna().any(axis=1) & (table["n"] == 0))]
+        return named_groups(table, self.by)
+
+
+def facts(
+    x: Any,
+    *,
+    function: str,
+    needs: Iterable[str] = (),
+    date: str | None = None,
+    by: By = None,
+    period: PeriodLike | None = None,
+    fiscal_year_start: int = 1,
+) -> Facts:
+    """The rows of a frame that count: not deleted, dated within the period, with their groups."""
+    groups = group_names(by)
+    words = [name for name in groups if name in WORDS]
+    dated = (date,) if date and (words or period is not None) else ()
+    rows = frame(x, needs=(*needs, *dated), function=function)
+    schema = rows.collect_schema()
+    _check(groups, schema.names(), function)
+    if "is_deleted" in schema:
+        rows = rows.filter(~nw.col("is_deleted").fill_null(False))
+    if period is not None and date:
+        span = Period.parse(period, fiscal_year_start=fiscal_year_start)
+        rows = rows.filter(within(date, schema[date], span))
+    made = {name: _group(name, schema, date or "", fiscal_year_start) for name in groups}
+    return Facts(rows.with_columns(nw.lit(1).alias(ALL), **made), tuple(groups), function, fiscal_year_start)
+
+
+def group_names(by: By) -> list[str]:
+    """`by` as a list without repetitions."""
+    return list(dict.fromkeys([by] if isinstance(by, str) else by or ()))
+
+
+def named_groups(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """The table sorted by its groups, the missing ones last and called so."""
+    order: dict[str, Any] = {}
+    for name in by:
+        column = table[name]
+        order[f"{name} missing"] = column.isna() | (column == MISSING if column.dtype == "str" else False)
+        order[name] = column
+    if by:
+        ranked = pd.DataFrame(order, index=table.index).sort_values(list(order), kind="stable")
+        table = table.loc[ranked.index]
+    table = table.reset_index(drop=True)
+    for name in by:
+        if table[name].isna().any() and not pd.api.types.is_datetime64_any_dtype(table[name]):
+            table[name] = table[name].astype(object).where(table[name].notna(), MISSING)
+    return table
+
+
+def alternatives(x: Facts, *names: str) -> str:
+    """The first of these columns that the frame has; none is an error that names the first."""
+    columns = x.columns
+    for name in names:
+        if name in columns:
+            return name
+    raise KpiError.missing_column(names[0], x.function, [c for c in columns if not c.startswith("_")])
+
+
+def _check(groups: Sequence[str], columns: Sequence[str], function: str) -> None:
+    for name in groups:
+        if name not in WORDS and name not in columns:
+            raise KpiError.unknown_group(name, function, columns)
+
+
+def _group(name: str, schema: nw.Schema, date: str, fiscal_year_start: int) -> nw.Expr:
+    if name in WORDS:
+        return word_key(name, date, fiscal_year_start)
+    if any(schema[name] == text for text in (nw.String, nw.Categorical, nw.Enum, nw.Unknown)):
+        return nw.col(name).cast(nw.String).fill_null(MISSING)
+    return nw.col(name)

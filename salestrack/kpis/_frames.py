@@ -1,0 +1,202 @@
+"""Frames of any engine, checked and lazy; the one aggregation; the way back to a small pandas table.
+
+Everything stays inside what pandas, Polars, DuckDB, PySpark and Ibis all say alike (the portable subset):
+aggregates are taken of bare columns only, flags and masked amounts are made at row level before.
+"""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+import duckdb
+import narwhals as nw
+import pandas as pd
+
+from salestrack.errors import KpiError
+
+Rows: TypeAlias = "nw.LazyFrame[Any]"
+How: TypeAlias = Literal["sum", "count", "mean", "median", "min", "max", "std"] | float
+Part: TypeAlias = tuple[str, How] | Literal["len"]
+
+HOWS = ("sum", "count", "mean", "median", "min", "max", "std")
+TEXTS = {
+    "activity_type",
+    "cost_type",
+    "currency_code",
+    "exit_type",
+    "metric",
+    "order_status",
+    "stage_name",
+    "status",
+    "survey_type",
+}
+NUMBERS = {"amount", "amount_base", "contracted_hours_per_week", "duration_s", "score", "seq", "stage_order"}
+
+
+def frame(x: Any, *, needs: Iterable[str] = (), function: str) -> Rows:
+    """Any engine's frame as a lazy one that has the columns `needs`, each of its kind; `x` is left alone.
+
+    pandas and PyArrow frames are formats, not engines: an in-memory DuckDB reads them where they lie.
+    """
+    lazy = _lazy(x, function)
+    schema = lazy.collect_schema()
+    for name in needs:
+        if name not in schema:
+            raise KpiError.missing_column(name, function, schema.names())
+    return _kinds(lazy, schema, function)
+
+
+def summarise(lf: Rows, by: Sequence[str] = (), /, **what: Part) -> Rows:
+    """The only aggregation: `name="len"` counts rows, `name=(column, how)` takes a figure of one bare column.
+
+    `how` is sum, count, mean, median, min, max, std or a number between 0 and 1 (a linear quantile).
+    Sums of whole numbers and counts are Int64 on every engine; without `by` there is exactly one row.
+    """
+    schema = lf.collect_schema()
+    figures = [_figure(part, schema.names()).alias(name) for name, part in what.items()]
+    out: Rows = lf.group_by(list(by)).agg(*figures) if by else lf.select(*figures)
+    whole = [name for name, part in what.items() if _is_whole(part, schema)]
+    return out.with_columns(*(nw.col(name).cast(nw.Int64) for name in whole)) if whole else out
+
+
+def small(lf: Rows) -> pd.DataFrame:
+    """The result of a query as a pandas frame whose types do not depend on the engine."""
+    schema = lf.collect_schema()
+    if lf.implementation.is_polars():
+        columns = lf.collect().to_dict(as_series=False)
+        table = pd.DataFrame({name: pd.Series(columns[name], dtype=object) for name in schema.names()})
+    else:
+        table = pd.DataFrame(lf.collect(backend="pandas").to_native())
+    return pd.DataFrame({name: _plain(table[name], schema[name]) for name in schema.names()})
+
+
+def flag(condition: nw.Expr) -> nw.Expr:
+    """1 where the condition holds, else 0 (also where unknown): a column that can be summed anywhere."""
+    return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+
+
+def masked(condition: nw.Expr, column: str) -> nw.Expr:
+    """The column where the condition holds, else NULL."""
+    return nw.when(condition).then(nw.col(column))
+
+
+def masked_sum(condition: nw.Expr, column: str) -> nw.Expr:
+    """The column where the condition holds, else 0: for sums."""
+    return nw.when(condition & ~nw.col(column).is_null()).then(nw.col(column)).otherwise(nw.lit(0))
+
+
+def _lazy(x: Any, function: str) -> Rows:
+    library = type(x).__module__.partition(".")[0]
+    if library == "pandas":
+        return _from_pandas(x, function)
+    if library == "pyarrow":
+        return nw.from_native(_memory().from_arrow(x)).lazy()
+    try:
+        rows: Rows = nw.from_native(x).lazy()
+    except (TypeError, AttributeError):
+        raise KpiError.not_a_frame(function, x) from None
+    return rows
+
+
+def _from_pandas(x: Any, function: str) -> Rows:
+    if not isinstance(x, pd.DataFrame):
+        raise KpiError.not_a_frame(function, x)
+    names = [str(name) for name in x.columns]
+    if not names:
+        x, names = pd.DataFrame({"": pd.Series([], dtype="float64")}), [""]
+    known = {name: x.iloc[:, i] for i, name in enumerate(names)}
+    typed = pd.DataFrame({name: _known_type(name, column) for name, column in known.items()}, copy=False)
+    return nw.from_native(_memory().from_df(typed)).lazy()
+
+
+def _known_type(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
+    """A column without any value has no type of its own: it gets the one that its name promises."""
+    if str(column.dtype) not in ("object", "float64") or column.notna().any():
+        return column
+    dtypes: dict[str, Any] = {"time": "datetime64[us]", "number": "float64", "flag": "boolean"}
+    if kind_of(name) == "any" and str(column.dtype) == "float64":
+        return column
+    return column.astype(dtypes.get(kind_of(name), "str"))
+
+
+@cache
+def _memory() -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect()
+    con.execute("SET TimeZone = 'UTC'")
+    atexit.register(con.close)
+    return con
+
+
+def kind_of(name: str) -> str:
+    """What the name of a canonical column promises: `time`, `number`, `text`, `flag` or `any`.
+
+    >>> [kind_of(name) for name in ("closed_date", "amount_base_cents", "status", "is_done", "team")]
+    ['time', 'number', 'text', 'flag', 'any']
+    """
+    if name.endswith(("_at", "_date")):
+        return "time"
+    if name in NUMBERS or name.endswith(("_cents", "_amount", "_amount_base")):
+        return "number"
+    if name in TEXTS:
+        return "text"
+    return "flag" if name.startswith("is_") else "any"
+
+
+def _kinds(lazy: Rows, schema: nw.Schema, function: str) -> Rows:
+    casts = []
+    for name, dtype in schema.items():
+        kind = kind_of(name)
+        if dtype == nw.Unknown:
+            casts.append(nw.col(name).cast(_TYPE_OF.get(kind, nw.String())))
+        elif kind == "time" and getattr(dtype, "time_zone", None):
+            raise KpiError.has_zone(name, function)
+        elif not _fits(kind, dtype):
+            raise KpiError.wrong_type(name, function, str(dtype), kind)
+    return lazy.with_columns(*casts) if casts else lazy
+
+
+_TYPE_OF: dict[str, Any] = {"time": nw.Datetime("us"), "number": nw.Float64(), "flag": nw.Boolean()}
+
+
+def _fits(kind: str, dtype: Any) -> bool:
+    if kind == "time":
+        return bool(dtype == nw.Date or dtype == nw.Datetime)
+    if kind == "number":
+        return bool(dtype.is_numeric())
+    if kind == "text":
+        return any(dtype == text for text in (nw.String, nw.Categorical, nw.Enum))
+    return kind != "flag" or bool(dtype == nw.Boolean)
+
+
+def _figure(part: Part, columns: Sequence[str]) -> nw.Expr:
+    if part == "len":
+        return nw.len()
+    column, how = part
+    if not isinstance(column, str) or column not in columns:
+        raise TypeError(f"summarise takes the name of one column, not {column!r}")
+    if isinstance(how, float):
+        return nw.col(column).quantile(how, "linear")
+    if how not in HOWS:
+        raise TypeError(f"summarise knows {', '.join(HOWS)} and quantiles between 0 and 1, not {how!r}")
+    return getattr(nw.col(column), how)()  # type: ignore[no-any-return]
+
+
+def _is_whole(part: Part, schema: nw.Schema) -> bool:
+    if part == "len" or part[1] == "count":
+        return True
+    return part[1] == "sum" and bool(schema[part[0]].is_integer())
+
+
+def _plain(column: pd.Series[Any], dtype: Any) -> pd.Series[Any]:
+    if dtype.is_integer():
+        return column.astype("Int64" if column.isna().any() else "int64")
+    if dtype.is_numeric():
+        return column.astype("float64")
+    if dtype.is_temporal():
+        return pd.to_datetime(column).astype("datetime64[us]")
+    if dtype == nw.Boolean:
+        return column.astype("boolean" if column.isna().any() else "bool")
+    return column.astype("str")

@@ -1,0 +1,44 @@
+"""Stays of deals in stages as of a day: what the funnel KPIs have in common."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from salestrack.kpis._facts import Facts
+from salestrack.kpis._frames import small, summarise
+from salestrack.kpis._periods import number_of
+from salestrack.kpis._survival import day_known, days_from
+
+SPELL = ("deal_id", "stage_name", "entered_at", "left_at", "exit_type")
+
+
+def known(x: Facts, as_of: date) -> Facts:
+    """Only stays that had begun by then: day of entry `_in`, of leaving `_out`, the way out `_exit`."""
+    x = x.mark(_in=day_known("entered_at", as_of, x.columns), _out=day_known("left_at", as_of, x.columns))
+    way = nw.when(nw.col("_out").is_null()).then(nw.lit("")).otherwise(nw.col("exit_type").cast(nw.String))
+    return x.keep(~nw.col("_in").is_null()).mark(_exit=way).mark(_exit=nw.col("_exit").fill_null(""))
+
+
+def staged(x: Facts) -> Facts:
+    """One row per stage, in the order of the stages where it is known."""
+    return x.also_by(*(("stage_order",) if "stage_order" in x.columns else ()), "stage_name")
+
+
+def counts_of(x: Facts, *axes: str, **what: Any) -> pd.DataFrame:
+    """Counts per group along whole-number axes, groups readable."""
+    return x.finish(small(summarise(x.rows, (*x.by, *axes), **what)))
+
+
+def stays(x: Facts, as_of: date) -> Facts:
+    """With the days of each stay so far and its cause: 1 left, 0 still going on, -1 deleted."""
+    cause = (
+        nw.when(nw.col("_out").is_null()).then(nw.lit(0)).when(nw.col("_exit") == "deleted").then(nw.lit(-1))
+    )
+    return x.mark(
+        _day=days_from("_in", nw.col("_out").fill_null(number_of(as_of))),
+        _cause=cause.otherwise(nw.lit(1)).cast(nw.Int64),
+    )

@@ -1,0 +1,262 @@
+"""The open pipeline and how far it covers what is still to be won."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from salestrack.errors import KpiError
+from salestrack.kpis._card import card
+from salestrack.kpis._facts import By, Facts, facts, group_names
+from salestrack.kpis._frames import flag, masked, masked_sum
+from salestrack.kpis._money import CENTS, with_cents
+from salestrack.kpis._periods import day_number, number_of
+from salestrack.kpis._quotas import quota_pieces
+from salestrack.kpis._results import divided, layout, note, outer
+from salestrack.kpis._survival import checked_day
+from salestrack.periods import WORDS, Period, PeriodLike
+
+OPEN = nw.col("status") == "open"
+
+
+@card(
+    number=16,
+    unit="money",
+    date="expected_close_date",
+    label_en="Open pipeline",
+    label_de="Offene Pipeline",
+    description_en="Value of the deals open on the day; those past their expected date are included.",
+    description_de="Wert der am Stichtag offenen Verkaufschancen, überfällige eingeschlossen.",
+)
+def open_pipeline(
+    deals: Any,
+    *,
+    as_of: date | str,
+    by: By = None,
+    period: PeriodLike | None = None,
+    fiscal_year_start: int = 1,
+) -> pd.DataFrame:
+    """Value and number of the open deals.
+
+    Formula: sum of the amounts of deals whose status is open.
+
+    Undefined: never; no open deal gives 0. Deals without an amount show in `without_amount`; `top5_share`
+    is NaN where the value is 0.
+
+    Parameters
+    ----------
+    deals : deals in their state of `as_of`, in any engine: `status`, `expected_close_date`, an amount
+        (see bookings)
+    as_of : the day; deals expected to close before it are past due
+    by : columns or period words of the expected close; None gives one row for all
+    period : of the expected close; None takes all open deals
+    fiscal_year_start : month (1 to 12) in which the fiscal year starts
+
+    Returns
+    -------
+    One row per group: `open_pipeline` (currency units), `n` (open deals), `without_amount`, `undated` (no
+    expected close), `past_due` (deals), `past_due_value`, `top5_share` (of the five largest deals, 0 to
+    1).
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"status": ["open", "open", "won"], "amount": [100.0, None, 50.0],
+    ...     "expected_close_date": pd.to_datetime(["2026-10-01", "2026-12-01", "2026-09-01"])})
+    >>> open_pipeline(deals, as_of="2026-10-31")[["open_pipeline", "n", "without_amount", "past_due"]]
+       open_pipeline  n  without_amount  past_due
+    0          100.0  2               1         1
+    """
+    today = number_of(checked_day(as_of, "open_pipeline"))
+    x = with_cents(
+        facts(
+            deals,
+            function="open_pipeline",
+            needs=("status", "expected_close_date"),
+            date="expected_close_date",
+            by=by,
+            period=period,
+            fiscal_year_start=fiscal_year_start,
+        )
+    )
+    due = day_number("expected_close_date")
+    x = x.mark(
+        _open=flag(OPEN),
+        _value=masked_sum(OPEN, CENTS),
+        _none=flag(OPEN & nw.col(CENTS).is_null()),
+        _undated=flag(OPEN & due.is_null()),
+        _late=flag(OPEN & (due < today)),
+        _late_value=masked_sum(OPEN & (due < today), CENTS),
+        _size=masked(OPEN, CENTS),
+    )
+    x = _largest(x, 5)
+    table = x.totals(
+        open_pipeline=("_value", "sum"),
+        n=("_open", "sum"),
+        without_amount=("_none", "sum"),
+        undated=("_undated", "sum"),
+        past_due=("_late", "sum"),
+        past_due_value=("_late_value", "sum"),
+        top=("_top", "sum"),
+    )
+    table = table.assign(
+        top5_share=divided(table["top"], table["open_pipeline"]),
+        open_pipeline=table["open_pipeline"] / 100,
+        past_due_value=table["past_due_value"] / 100,
+    )
+    return layout(
+        table,
+        x,
+        "open_pipeline",
+        "n",
+        "without_amount",
+        "undated",
+        "past_due",
+        "past_due_value",
+        "top5_share",
+    )
+
+
+@card(
+    number=18,
+    unit="ratio",
+    date="expected_close_date",
+    label_en="Pipeline coverage",
+    label_de="Pipeline-Deckung",
+    description_en="Open pipeline expected in the period over what is still missing to the quota; "
+    "read it with the day of the period.",
+    description_de="Im Zeitraum erwartete offene Pipeline im Verhältnis zum Rest bis zur Quote; "
+    "immer zusammen mit dem Tag des Zeitraums zu lesen.",
+)
+def pipeline_coverage(
+    deals: Any,
+    quotas: Any,
+    *,
+    as_of: date | str,
+    period: PeriodLike,
+    by: By = None,
+    fiscal_year_start: int = 1,
+    metric: str | None = None,
+) -> pd.DataFrame:
+    """Open value expected in the period over the quota that is still to be won.
+
+    Formula: open amount with expected close from as_of to the end of the period / (quota - won so far in
+    the period). Past-due deals are not in it.
+
+    Undefined: NaN with the note target_met where nothing is left to win, no_quota where there is no quota.
+
+    Parameters
+    ----------
+    deals : deals in their state of `as_of`: `status`, `expected_close_date`, `closed_date`, an amount
+        (see bookings)
+    quotas : as in quota_attainment
+    as_of : the day of looking
+    period : the period of the quota
+    by : columns that deals and quotas both have (team, territory, …); None gives one row
+    fiscal_year_start, metric : as in quota_attainment
+
+    Returns
+    -------
+    One row per group: `open_value`, `won_value`, `quota`, `remaining`, `past_due_value` (currency units),
+    `pipeline_coverage`, `coverage_of_full_quota`, `day` (of the period), `days`, `n` (open deals
+    counted), `note`.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"status": ["open", "won"], "amount": [120.0, 40.0],
+    ...                       "expected_close_date": pd.to_datetime(["2026-12-01", "2026-10-20"]),
+    ...                       "closed_date": pd.to_datetime([None, "2026-10-20"])})
+    >>> quotas = pd.DataFrame({"rep_id": ["a"], "period_start_date": pd.Timestamp("2026-10-01"),
+    ...                        "period_end_date": pd.Timestamp("2026-12-31"), "quota_amount": [100.0]})
+    >>> covered = pipeline_coverage(deals, quotas, as_of="2026-10-31", period="2026-Q4")
+    >>> covered[["remaining", "pipeline_coverage", "day"]]
+       remaining  pipeline_coverage  day
+    0       60.0                2.0   31
+    """
+    name, today = "pipeline_coverage", checked_day(as_of, "pipeline_coverage")
+    span = Period.parse(period, fiscal_year_start=fiscal_year_start)
+    groups = group_names(by)
+    _no_words(groups, name)
+    x = _in_period(
+        facts(deals, function=name, needs=("status", "expected_close_date", "closed_date"), by=by),
+        span,
+        today,
+    )
+    table = x.totals(
+        open_value=("_value", "sum"),
+        won_value=("_won_value", "sum"),
+        past_due_value=("_late", "sum"),
+        n=("_open", "sum"),
+    )
+    pieces = quota_pieces(
+        quotas, function=name, by=by, span=span, fiscal_year_start=fiscal_year_start, metric=metric
+    )
+    table = outer(table, _quota_sums(pieces, groups), groups)
+    left = table["quota"] - table["won_value"]
+    rate = divided(table["open_value"], left)
+    reason = note(rate, "target_met").where(rate.notna() | (table["quota"] > 0), "no_quota")
+    full = divided(table["open_value"], table["quota"])
+    money = ["open_value", "won_value", "quota", "past_due_value"]
+    table[money] = table[money] / 100
+    table = table.assign(
+        pipeline_coverage=rate.where(table["quota"] > 0),
+        coverage_of_full_quota=full,
+        note=reason,
+        remaining=left / 100,
+        days=span.days,
+        day=min(max((today - span.start).days + 1, 0), span.days),
+    )
+    return layout(
+        table,
+        x,
+        "open_value",
+        "won_value",
+        "quota",
+        "remaining",
+        "past_due_value",
+        "pipeline_coverage",
+        "coverage_of_full_quota",
+        "day",
+        "days",
+        "n",
+        "note",
+    )
+
+
+def _largest(x: Facts, count: int) -> Facts:
+    """With `_top`: the value of the largest open deals of each group, 0 for the others."""
+    x = x.mark(_down=-nw.col("_size"))
+    x = x.mark(_rank=nw.col("_down").cum_count().over(*x.keys, order_by="_down").cast(nw.Int64))
+    return x.mark(_top=masked_sum((nw.col("_open") == 1) & (nw.col("_rank") <= count), "_size"))
+
+
+def _in_period(x: Facts, span: Period, today: date) -> Facts:
+    x = with_cents(x)
+    due, closed = day_number("expected_close_date"), day_number("closed_date")
+    ahead = OPEN & (due >= number_of(max(today, span.start))) & (due < number_of(span.end))
+    won = (
+        (nw.col("status") == "won")
+        & (closed >= number_of(span.start))
+        & (closed < number_of(span.end))
+        & (closed <= number_of(today))
+    )
+    return x.mark(
+        _value=masked_sum(ahead, CENTS),
+        _open=flag(ahead),
+        _won_value=masked_sum(won, CENTS),
+        _late=masked_sum(OPEN & (due < number_of(today)), CENTS),
+    )
+
+
+def _quota_sums(pieces: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
+    if not groups:
+        return pd.DataFrame({"quota": [int(pieces["quota"].sum())]})
+    return pieces.groupby(groups, dropna=False)["quota"].sum().reset_index()
+
+
+def _no_words(groups: list[str], function: str) -> None:
+    for word in groups:
+        if word in WORDS:
+            raise KpiError.bad_option(function, "by", word, "the period is one; call it once per period")

@@ -1,0 +1,270 @@
+"""The funnel: conversion out of each stage and the time spent in it, open deals being censored."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from salestrack.kpis._card import card
+from salestrack.kpis._facts import By, Facts, facts
+from salestrack.kpis._frames import flag
+from salestrack.kpis._periods import number_of
+from salestrack.kpis._results import layout, note
+from salestrack.kpis._spells import SPELL, counts_of, known, staged, stays
+from salestrack.kpis._survival import (
+    checked_day,
+    checked_horizon,
+    counted,
+    day_known,
+    days_from,
+    earliest,
+    incidence_by,
+    maturity,
+    on_or_before,
+    per_group,
+    whole,
+)
+from salestrack.periods import PeriodLike
+from salestrack.stats.survival import (
+    kaplan_meier,
+    life_table,
+    quantile,
+    quantile_interval,
+    restricted_mean,
+)
+
+EXITS = ("forward", "backward", "won", "lost")
+
+
+@card(
+    number=13,
+    unit="share",
+    date="entered_at",
+    label_en="Stage conversion",
+    label_de="Phasenkonversion",
+    description_en="Share of the deals entering a stage that move on from it within the horizon.",
+    description_de="Anteil der Verkaufschancen, die eine Phase innerhalb der Frist nach vorn verlassen.",
+)
+def stage_conversion(
+    stage_spells: Any,
+    *,
+    as_of: date | str,
+    horizon_days: int = 90,
+    by: By = None,
+    period: PeriodLike | None = None,
+    fiscal_year_start: int = 1,
+) -> pd.DataFrame:
+    """Share of deals that reach a later stage, or are won, within a horizon of first entering a stage.
+
+    Formula: Aalen-Johansen cumulative incidence of "forward" at the horizon over the first entries to the
+    stage; lost (and transferred to another pipeline) are competing events, deals still waiting are
+    censored at as_of and deleted ones when they went. A stage that was skipped over counts as surpassed,
+    one step back does not end the wait.
+
+    Undefined: NaN with the note no_data where no deal entered, immature while no deal has been followed
+    up to the horizon and some are still waiting.
+
+    Parameters
+    ----------
+    stage_spells : stays of deals in open stages, in any engine: `deal_id`, `stage_name`, `entered_at`,
+        `left_at`, `exit_type`, `is_first_entry`, `forward_at`, `lost_at`, optionally `won_at`,
+        `stage_order`
+    as_of : the day at whose end things are looked at; what happened later is unknown
+    horizon_days : days after the entry within which the step forward counts
+    by : further columns, or period words of the entry; there is always a row per stage
+    period : of the entry
+    fiscal_year_start : month (1 to 12) in which the fiscal year starts
+
+    Returns
+    -------
+    One row per group and stage, in the order of the stages: `forward`, `lost`, `transferred` (within the
+    horizon), `backward` (first left backwards), `open` (younger than the horizon, undecided),
+    `stage_conversion` (0 to 1), `low`, `high` (95 %), `n` (first entries), `matured` (share of them whose
+    outcome at the horizon is known), `note`.
+
+    Examples
+    --------
+    >>> day = pd.Timestamp("2026-01-01")
+    >>> spells = pd.DataFrame({"deal_id": ["a", "b", "c"], "stage_name": "Offer", "entered_at": day,
+    ...     "left_at": [day + pd.Timedelta(days=5), day + pd.Timedelta(days=9), pd.NaT],
+    ...     "exit_type": ["forward", "lost", None], "is_first_entry": True,
+    ...     "forward_at": [day + pd.Timedelta(days=5), pd.NaT, pd.NaT],
+    ...     "lost_at": [pd.NaT, day + pd.Timedelta(days=9), pd.NaT]})
+    >>> funnel = stage_conversion(spells, as_of="2026-10-31")
+    >>> funnel[["stage_name", "forward", "lost", "stage_conversion", "n"]]
+      stage_name  forward  lost  stage_conversion  n
+    0      Offer        1     1          0.333333  3
+    """
+    name, day = "stage_conversion", checked_day(as_of, "stage_conversion")
+    h = checked_horizon(horizon_days, name)
+    x = facts(
+        stage_spells,
+        function=name,
+        needs=(*SPELL, "is_first_entry", "forward_at", "lost_at"),
+        date="entered_at",
+        by=by,
+        period=period,
+        fiscal_year_start=fiscal_year_start,
+    )
+    x = _waits(known(x, day), day).keep(nw.col("is_first_entry").fill_null(False))
+    x = x.mark(_day=nw.when(nw.col("_day") > h).then(nw.lit(h + 1)).otherwise(nw.col("_day")).cast(nw.Int64))
+    counts = counts_of(staged(x), "_day", "_cause", n="len", back=("_back", "sum"))
+
+    def figures(c: pd.DataFrame) -> dict[str, float]:
+        made, n = incidence_by(c, h), float(c["n"].sum())
+        return {
+            "forward": counted(c, [1], h),
+            "lost": counted(c, [2], h),
+            "transferred": counted(c, [3], h),
+            "backward": float(c["back"].sum()),
+            "open": n - made["known"],
+            name: made["value"],
+            "low": made["low"],
+            "high": made["high"],
+            "n": n,
+        }
+
+    x = staged(x)
+    table = whole(per_group(counts, x.by, figures), "forward", "lost", "transferred", "backward", "open", "n")
+    return layout(
+        maturity(table, name),
+        x,
+        "forward",
+        "lost",
+        "transferred",
+        "backward",
+        "open",
+        name,
+        "low",
+        "high",
+        "n",
+        "matured",
+        "note",
+    )
+
+
+@card(
+    number=14,
+    unit="days",
+    date="entered_at",
+    label_en="Time in stage",
+    label_de="Verweildauer je Phase",
+    description_en="Days until half of the stays in a stage have ended; deals still there count as waiting.",
+    description_de="Tage, bis die Hälfte der Aufenthalte in einer Phase endet; offene zählen als wartend.",
+)
+def stage_dwell(
+    stage_spells: Any,
+    *,
+    as_of: date | str,
+    by: By = None,
+    period: PeriodLike | None = None,
+    fiscal_year_start: int = 1,
+    tau_days: int = 180,
+) -> pd.DataFrame:
+    """Median days that deals stay in a stage, deals still there included.
+
+    Formula: Kaplan-Meier median of the stays [entered, left); open stays are censored at as_of, deleted
+    deals when they went; every stay of a deal counts by itself.
+
+    Undefined: NaN with the note not_reached while more than half of the stays are still going on, no_data
+    where there are none.
+
+    Parameters
+    ----------
+    stage_spells : stays of deals in open stages: `deal_id`, `stage_name`, `entered_at`, `left_at`,
+        `exit_type`, optionally `stage_order`
+    as_of : the day at whose end things are looked at
+    by, period, fiscal_year_start : further groups and the time of the entry, as in stage_conversion
+    tau_days : days to which the mean stay (`rmst`) looks
+
+    Returns
+    -------
+    One row per group and stage: `forward`, `backward`, `won`, `lost` (ways out), `open`, `stage_dwell`
+    (days), `low`, `high` (95 % after Brookmeyer and Crowley; NaN: not known yet), `p90` (days), `rmst`
+    (mean days of at most tau days), `tau` (days), `n` (stays), `note`.
+
+    Examples
+    --------
+    >>> day = pd.Timestamp("2026-01-01")
+    >>> spells = pd.DataFrame({"deal_id": ["a", "b", "c"], "stage_name": "Offer", "entered_at": day,
+    ...     "left_at": [day + pd.Timedelta(days=5), day + pd.Timedelta(days=9), pd.NaT],
+    ...     "exit_type": ["forward", "lost", None]})
+    >>> stage_dwell(spells, as_of="2026-10-31")[["stage_name", "open", "stage_dwell", "n"]]
+      stage_name  open  stage_dwell  n
+    0      Offer     1          9.0  3
+    """
+    day = checked_day(as_of, "stage_dwell")
+    x = facts(
+        stage_spells,
+        function="stage_dwell",
+        needs=SPELL,
+        date="entered_at",
+        by=by,
+        period=period,
+        fiscal_year_start=fiscal_year_start,
+    )
+    x = staged(stays(known(x, day), day))
+    x = x.mark(**{f"_{way}": flag(nw.col("_exit") == way) for way in EXITS})
+    counts = counts_of(x, "_day", "_cause", n="len", **{way: (f"_{way}", "sum") for way in EXITS})
+
+    def figures(c: pd.DataFrame) -> dict[str, float]:
+        ended = {way: float(c[way].sum()) for way in EXITS}
+        return {**ended, "open": counted(c, [0]), **_dwell(c, float(tau_days)), "n": float(c["n"].sum())}
+
+    table = whole(per_group(counts, x.by, figures), *EXITS, "open", "n")
+    table["note"] = note(table["stage_dwell"], "not_reached").where(table["n"] > 0, "no_data")
+    return layout(table, x, *EXITS, "open", "stage_dwell", "low", "high", "p90", "rmst", "tau", "n", "note")
+
+
+def _waits(x: Facts, as_of: date) -> Facts:
+    """With `_day` and `_cause` of the end of the wait: 1 forward, 2 lost, 3 transferred, 0 open."""
+    has = x.columns
+    x = x.mark(
+        _forward=day_known("forward_at", as_of, has),
+        _won=day_known("won_at", as_of, has),
+        _lost=day_known("lost_at", as_of, has),
+        _back=flag(nw.col("_exit") == "backward"),
+        _gone=nw.when(nw.col("_exit") == "deleted").then(nw.col("_out")),
+        _moved=nw.when(nw.col("_exit") == "transferred").then(nw.col("_out")),
+    )
+    x = x.mark(_gone=nw.col("_gone").max().over("deal_id"), _moved=nw.col("_moved").max().over("deal_id"))
+    x = x.mark(
+        _gone=_after_entry("_gone"), _moved=_after_entry("_moved"), _forward=earliest("_forward", "_won")
+    )
+    x = x.mark(_away=earliest("_lost", "_moved")).mark(_end=earliest("_forward", "_away"))
+    x = x.mark(_first=earliest("_end", "_gone"))
+    decided = on_or_before("_end", "_gone")
+    cause = (
+        nw.when(~decided)
+        .then(nw.lit(0))
+        .when(on_or_before("_forward", "_away"))
+        .then(nw.lit(1))
+        .when(on_or_before("_lost", "_moved"))
+        .then(nw.lit(2))
+        .otherwise(nw.lit(3))
+    )
+    last = nw.col("_first").fill_null(number_of(as_of))
+    return x.mark(_cause=cause.cast(nw.Int64), _day=days_from("_in", last))
+
+
+def _after_entry(column: str) -> nw.Expr:
+    return nw.when(nw.col(column) >= nw.col("_in")).then(nw.col(column))
+
+
+def _dwell(counts: pd.DataFrame, tau: float) -> dict[str, float]:
+    if counts.empty:
+        return dict.fromkeys(("stage_dwell", "low", "high", "p90", "rmst"), float("nan")) | {"tau": tau}
+    curve = kaplan_meier(life_table(counts["_day"], counts["_cause"], counts["n"]))
+    low, high = quantile_interval(curve, 0.5)
+    seen = min(tau, float(curve.day[-1]))
+    return {
+        "stage_dwell": quantile(curve, 0.5),
+        "low": low,
+        "high": high,
+        "p90": quantile(curve, 0.9),
+        "rmst": restricted_mean(curve, seen),
+        "tau": seen,
+    }

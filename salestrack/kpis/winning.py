@@ -1,0 +1,187 @@
+"""Win rates of closed deals: by count and by value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from salestrack.kpis._card import card
+from salestrack.kpis._facts import By, Facts, facts
+from salestrack.kpis._frames import flag, masked_sum
+from salestrack.kpis._money import CENTS, with_cents
+from salestrack.kpis._results import cluster_of, divided, layout, proportion, ratio
+from salestrack.periods import PeriodLike
+
+WON = nw.col("status") == "won"
+LOST = nw.col("status") == "lost"
+JUNK = ("duplicate", "test", "spam")
+
+
+@card(
+    number=8,
+    unit="share",
+    date="closed_date",
+    label_en="Win rate",
+    label_de="Abschlussquote",
+    description_en="Share of the deals closed in the period that were won, counted in deals.",
+    description_de="Anteil der im Zeitraum abgeschlossenen Verkaufschancen, die gewonnen wurden.",
+)
+def win_rate(
+    deals: Any,
+    *,
+    by: By = None,
+    period: PeriodLike | None = None,
+    fiscal_year_start: int = 1,
+    junk: Sequence[str] = JUNK,
+) -> pd.DataFrame:
+    """Share of closed deals that were won.
+
+    Formula: won / (won + lost), counted in deals by closing date; open deals do not count.
+
+    Undefined: NaN with the note no_data where no deal was closed; a deal without an amount counts.
+
+    Parameters
+    ----------
+    deals : deals in any engine; `status`, for periods `closed_date`, optionally `lost_reason`
+    by : columns or period words (day, week, month, quarter, year of closing); None gives one row for all
+    period : "2026-10", "2026-Q3", "2026" or a pair of days, half-open
+    fiscal_year_start : month (1 to 12) in which the fiscal year starts
+    junk : reasons of loss that mark what never was a deal; such deals are left out and counted in `junk`
+
+    Returns
+    -------
+    One row per group: `won`, `lost`, `junk`, `win_rate` (0 to 1), `low`, `high` (95 % Wilson interval),
+    `n` (won and lost), `note`. Rates of groups must not be averaged.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"rep": ["Ada", "Ada", "Ben"], "status": ["won", "lost", "open"]})
+    >>> win_rate(deals, by="rep")[["rep", "won", "lost", "win_rate"]]
+       rep  won  lost  win_rate
+    0  Ada    1     1       0.5
+    1  Ben    0     0       NaN
+    """
+    x = _closed(
+        facts(
+            deals,
+            function="win_rate",
+            needs=("status",),
+            date="closed_date",
+            by=by,
+            period=period,
+            fiscal_year_start=fiscal_year_start,
+        ),
+        junk,
+    )
+    table = x.totals(won=("_won", "sum"), lost=("_lost", "sum"), junk=("_junk", "sum"), n=("_closed", "sum"))
+    table = proportion(table, "win_rate", "won")
+    return layout(table, x, "won", "lost", "junk", "win_rate", "low", "high", "n", "note")
+
+
+@card(
+    number=9,
+    unit="share",
+    date="closed_date",
+    label_en="Win rate by value",
+    label_de="Abschlussquote nach Wert",
+    description_en="Share of the value closed in the period that was won.",
+    description_de="Anteil des im Zeitraum abgeschlossenen Auftragswerts, der gewonnen wurde.",
+)
+def win_rate_by_value(
+    deals: Any,
+    *,
+    by: By = None,
+    period: PeriodLike | None = None,
+    fiscal_year_start: int = 1,
+    junk: Sequence[str] = JUNK,
+) -> pd.DataFrame:
+    """Share of the value of closed deals that was won.
+
+    Formula: won amount / (won amount + lost amount), amounts at closing; of a lost deal the last open amount
+    (`last_open_amount_base_cents`) where the frame has it, since many users set it to zero when they lose.
+
+    Undefined: NaN with the note no_data where no amount was closed; deals without an amount are left out and
+    show in `coverage`.
+
+    Parameters
+    ----------
+    deals : deals in any engine; `status`, an amount (see bookings), optionally `account_id`, `lost_reason`
+    by, period, fiscal_year_start, junk : as in win_rate
+
+    Returns
+    -------
+    One row per group: `won_value`, `lost_value` (currency units), `coverage` (share of closed deals that have
+    an amount), `top_deal_share` (of the largest closed deal), `win_rate_by_value` (0 to 1), `low`, `high`
+    (95 % interval clustered by account), `n` (closed deals with an amount), `note`.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"status": ["won", "lost", "lost"], "amount": [900.0, 100.0, None]})
+    >>> win_rate_by_value(deals)[["won_value", "lost_value", "coverage", "win_rate_by_value"]]
+       won_value  lost_value  coverage  win_rate_by_value
+    0      900.0       100.0  0.666667                0.9
+    """
+    x = facts(
+        deals,
+        function="win_rate_by_value",
+        needs=("status",),
+        date="closed_date",
+        by=by,
+        period=period,
+        fiscal_year_start=fiscal_year_start,
+    )
+    x, cluster = cluster_of(_valued(_closed(with_cents(x), junk)), "deal_id")
+    table = x.totals(
+        won=("_won_value", "sum"),
+        value=("_value", "sum"),
+        closed=("_closed", "sum"),
+        n=("_valued", "sum"),
+        top=("_value", "max"),
+    )
+    table = table.assign(
+        won_value=table["won"] / 100,
+        lost_value=(table["value"] - table["won"]) / 100,
+        coverage=divided(table["n"], table["closed"]),
+        top_deal_share=divided(table["top"], table["value"]),
+    )
+    table = ratio(table, x, "win_rate_by_value", "_won_value", "_value", cluster=cluster, share=True)
+    return layout(
+        table,
+        x,
+        "won_value",
+        "lost_value",
+        "coverage",
+        "top_deal_share",
+        "win_rate_by_value",
+        "low",
+        "high",
+        "n",
+        "note",
+    )
+
+
+def _closed(x: Facts, junk: Sequence[str]) -> Facts:
+    """With 1 or 0 in `_won`, `_lost`, `_closed` and, for losses that never were deals, `_junk`."""
+    is_junk = nw.lit(False)
+    if "lost_reason" in x.columns and junk:
+        reason = nw.col("lost_reason").cast(nw.String).fill_null("").str.to_lowercase()
+        is_junk = reason.is_in([word.lower() for word in junk])
+    return x.mark(_won=flag(WON), _lost=flag(LOST & ~is_junk), _junk=flag(LOST & is_junk)).mark(
+        _closed=nw.col("_won") + nw.col("_lost")
+    )
+
+
+def _valued(x: Facts) -> Facts:
+    """With the amounts that count: `_value` of closed deals, `_won_value` of won ones."""
+    if "last_open_amount_base_cents" in x.columns:
+        at_loss = nw.coalesce(nw.col("last_open_amount_base_cents"), nw.col(CENTS))
+        x = x.mark(**{CENTS: nw.when(nw.col("_lost") == 1).then(at_loss).otherwise(nw.col(CENTS))})
+    closed = nw.col("_closed") == 1
+    return x.mark(
+        _value=masked_sum(closed, CENTS),
+        _won_value=masked_sum(nw.col("_won") == 1, CENTS),
+        _valued=flag(closed & ~nw.col(CENTS).is_null()),
+    )

@@ -1,0 +1,175 @@
+"""From raw files to canonical tables in a DuckDB connection: every file read, typed, accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from salestrack.config import Config
+from salestrack.errors import ReadError
+from salestrack.sources import formats, workbook
+from salestrack.sources.consolidate import consolidate
+from salestrack.sources.decode import Decoded, decode
+from salestrack.sources.locate import Located, locate
+from salestrack.sources.mapping import Mapping, literal, quoted
+from salestrack.sources.quarantine import create_quarantine
+from salestrack.sources.text import Text, read_text
+from salestrack.sources.typed import Part, Typing, unpivot_view
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
+Progress = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Raw:
+    """One table in a raw file, read as text."""
+
+    file: str
+    decoded: Decoded
+    found: Located
+    text: Text
+    parts: list[Part] = field(default_factory=list)
+
+
+def connect(work: Path, memory_limit: str, threads: int | None) -> duckdb.DuckDBPyConnection:
+    """A DuckDB on disk in the folder `work`, so that large companies need no more memory than allowed."""
+    con = duckdb.connect(str(work / "import.duckdb"))
+    con.execute(f"SET memory_limit = {literal(memory_limit)}")
+    con.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
+    con.execute("SET TimeZone = 'UTC'")
+    if threads:
+        con.execute(f"SET threads = {int(threads)}")
+    for macro in formats.MACROS:
+        con.execute(macro)
+    return con
+
+
+def build(
+    con: duckdb.DuckDBPyConnection,
+    files: Sequence[tuple[str, Path]],
+    mappings: Sequence[Mapping],
+    config: Config,
+    work: Path,
+    as_system: dict[str, str] | None = None,
+    progress: Progress | None = None,
+) -> list[Raw]:
+    """Makes every canonical table, and `quarantine`, from the files (name below raw/, path).
+
+    Raises ReadError when a file cannot be read for certain or too many of its rows are bad.
+    """
+    create_quarantine(con)
+    raws: list[Raw] = []
+    for name, path in files:
+        if progress:
+            progress(name)
+        raws += read_file(con, name, path, mappings, work, len(raws), (as_system or {}).get(name))
+    _views(con, raws, mappings, config)
+    for raw in raws:
+        if progress:
+            progress(raw.file)
+        _type(con, raw, config, work)
+    consolidate(con, [part for raw in raws for part in raw.parts], config.time_zone)
+    return raws
+
+
+def read_file(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    path: Path,
+    mappings: Sequence[Mapping],
+    work: Path,
+    number: int = 0,
+    system: str | None = None,
+) -> list[Raw]:
+    """The tables in one file, each as a view of text: one for a text file, one per filled sheet of a workbook."""
+    found: list[Raw] = []
+    for sheet, decoded in _tables(path, name, work):
+        where = f"{name} [{sheet}]" if sheet else name
+        located = _located(decoded, where, sheet, mappings, system)
+        text = read_text(con, decoded, located, f"text {number + len(found)}", work)
+        unpivot_view(con, text, located)
+        found.append(Raw(where, decoded, located, text))
+    if not found:
+        raise ReadError.empty(name)
+    return found
+
+
+def _tables(path: Path, name: str, work: Path) -> list[tuple[str, Decoded]]:
+    if path.suffix.lower() not in (".xlsx", ".xlsm"):
+        return [("", decode(path, name, work))]
+    tables = list(workbook.sheets(path, name, work))
+    return [("", tables[0][1])] if len(tables) == 1 else tables
+
+
+def _located(
+    decoded: Decoded, where: str, sheet: str, mappings: Sequence[Mapping], system: str | None
+) -> Located:
+    """A sheet is recognised by its own name, else by the file's."""
+    try:
+        return locate(decoded.path, decoded.name, mappings, system, sheet, shown=where)
+    except ReadError:
+        if not sheet:
+            raise
+        return locate(decoded.path, decoded.name, mappings, system, shown=where)
+
+
+def _views(con: duckdb.DuckDBPyConnection, raws: Sequence[Raw], mappings: Sequence[Mapping], config: Config) -> None:
+    """`system.Kind` shows the text of all files of a kind, empty where there are none; crosswalks look into them."""
+    used = {raw.found.mapping.system for raw in raws}
+    for mapping in mappings:
+        if mapping.system not in used or mapping.system == "salestrack":
+            continue
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(mapping.system)}")
+        for kind, spec in mapping.files.items():
+            own = [raw for raw in raws if raw.found.mapping is mapping and raw.found.kind == kind]
+            made = (spec.unpivot.name, spec.unpivot.value) if spec.unpivot else ()
+            names = list(dict.fromkeys([*spec.known.values(), *made]))
+            empty = f"SELECT {', '.join(f'CAST(NULL AS VARCHAR) AS {quoted(n)}' for n in names)} WHERE false"
+            selects = " UNION ALL BY NAME ".join([empty, *(f"SELECT * FROM {quoted(raw.text.view)}" for raw in own)])
+            con.execute(f"CREATE OR REPLACE VIEW {quoted(mapping.system)}.{quoted(kind)} AS {selects}")
+        for name, sql in mapping.crosswalks.items():
+            _crosswalk(con, mapping.system, name, sql, config)
+
+
+def _crosswalk(con: duckdb.DuckDBPyConnection, system: str, name: str, sql: str, config: Config) -> None:
+    """The table of a translation; an id with two translations is refused."""
+    target = f"{quoted(system)}.{quoted('crosswalk ' + name)}"
+    try:
+        con.execute(
+            f"CREATE OR REPLACE TABLE {target} AS SELECT DISTINCT CAST(from_id AS VARCHAR) AS from_id, "
+            f"CAST(to_id AS VARCHAR) AS to_id FROM ({sql}) WHERE from_id IS NOT NULL AND to_id IS NOT NULL"
+        )
+        row = con.execute(f"SELECT from_id FROM {target} GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1").fetchone()
+    except duckdb.Error as error:
+        raise ReadError.sql(f"mapping {system}", f"crosswalk {name}", str(error).splitlines()[0]) from None
+    if row:
+        raise ReadError.sql(f"mapping {system}", f"crosswalk {name}", f"'{row[0]}' has two translations")
+    if name == "stage_status":
+        stages = [(s, "won") for s in config.stages.won] + [(s, "lost") for s in config.stages.lost]
+        for stage, status in stages:
+            con.execute(f"DELETE FROM {target} WHERE from_id = ?", [stage])
+            con.execute(f"INSERT INTO {target} VALUES (?, ?)", [stage, status])
+
+
+def _type(con: duckdb.DuckDBPyConnection, raw: Raw, config: Config, work: Path) -> None:
+    for table in raw.found.spec.to:
+        part = Typing(con, raw.file, raw.found, raw.text, table, config).run(
+            work / f"{raw.text.view} {table}.parquet"
+        )
+        raw.parts.append(part)
+        _refuse_too_many(con, raw.file, part, config.imports.max_quarantine_share)
+
+
+def _refuse_too_many(con: duckdb.DuckDBPyConnection, file: str, part: Part, most: float) -> None:
+    facts = part.rows - part.footer - part.excluded
+    if part.quarantined <= most * facts or not part.quarantined:
+        return
+    row = con.execute(
+        "SELECT line, reason_en FROM quarantine WHERE file = ? AND table_name = ? ORDER BY line LIMIT 1",
+        [file, part.table],
+    ).fetchone()
+    first = f"line {row[0]}: {row[1]}" if row else "unknown"
+    raise ReadError.too_many(file, part.quarantined, facts, first, most)

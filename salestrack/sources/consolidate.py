@@ -1,0 +1,165 @@
+"""From the parts that files gave to one table: the newest version of every key, each superseded row counted.
+
+The newest is the one changed last (`updated_at`); where the export does not say, or at the same time, the file
+that comes later in the order of the names. Same key, same time, different content is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import duckdb
+
+from salestrack.errors import ReadError
+from salestrack.schema import CANONICAL, TABLES, Table
+from salestrack.sources.mapping import literal, quoted
+from salestrack.sources.typed import Part
+
+READ_BY_PREPARE = ("deals", "orders", "order_lines", "costs", "quotas", "deal_stage_history", "leads")
+"""Tables that later steps change: real tables; the others stay views over their Parquet parts."""
+
+
+def consolidate(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], zone: str) -> None:
+    """Makes one table or view per canonical table; empty ones too, so that queries need not ask."""
+    for name in CANONICAL:
+        own = [part for part in parts if part.table == name]
+        _table(con, TABLES[name], own)
+    _finish(con)
+    _days_not_before(con, zone)
+
+
+def _rows(parts: Sequence[Part]) -> str:
+    selects = [f"SELECT *, {n} AS _part FROM read_parquet({literal(str(p.path))})" for n, p in enumerate(parts)]
+    return " UNION ALL ".join(selects)
+
+
+def _table(con: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Part]) -> None:
+    name = quoted(table.name)
+    if not parts:
+        columns = ", ".join(f"{quoted(c.name)} {c.duckdb_type}" for c in table.imported.values())
+        con.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
+        return
+    kind = "TABLE" if table.name in READ_BY_PREPARE else "VIEW"
+    if not _doubles(con, table, parts):
+        con.execute(f"CREATE OR REPLACE {kind} {name} AS SELECT * EXCLUDE (_part) FROM ({_rows(parts)})")
+        return
+    _keep_newest(con, table, parts)
+
+
+def _doubles(con: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Part]) -> bool:
+    """Whether any key stands there twice: hashes first, they need a tenth of the memory."""
+    keys = ", ".join(quoted(name) for name in ("source_system", *table.key))
+    row = con.execute(
+        f"SELECT count(*) FROM (SELECT hash({keys}) AS h FROM ({_rows(parts)}) GROUP BY h HAVING count(*) > 1)"
+    ).fetchone()
+    if not row or not row[0]:
+        return False
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE doubled AS SELECT {keys} FROM ({_rows(parts)}) GROUP BY ALL HAVING count(*) > 1"
+    )
+    row = con.execute("SELECT count(*) FROM doubled").fetchone()
+    return bool(row and row[0])
+
+
+def _keep_newest(con: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Part]) -> None:
+    keys = ["source_system", *table.key]
+    same = " AND ".join(f"r.{quoted(k)} IS NOT DISTINCT FROM d.{quoted(k)}" for k in keys)
+    changed = "updated_at" if "updated_at" in table.imported else "CAST(NULL AS TIMESTAMP)"
+    order = "_changed DESC NULLS LAST, _part DESC, _line DESC"
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE versions AS
+        SELECT *, row_number() OVER (PARTITION BY {', '.join(map(quoted, keys))} ORDER BY {order}) AS _rank
+        FROM (SELECT r.*, {changed.replace('updated_at', 'r.updated_at')} AS _changed,
+                     hash({', '.join('r.' + quoted(n) for n in table.imported if n != 'source_ref')}) AS _content,
+                     CAST(regexp_extract(source_ref, '#(\\d+)$', 1) AS BIGINT) AS _line
+              FROM ({_rows(parts)}) r WHERE EXISTS (SELECT 1 FROM doubled d WHERE {same}))
+        """
+    )
+    _refuse_conflicts(con, table, keys, [n for n, part in enumerate(parts) if part.grouped])
+    _count_superseded(con, table, parts)
+    con.execute(
+        f"CREATE OR REPLACE TABLE {quoted(table.name)} AS "
+        f"SELECT r.* EXCLUDE (_part) FROM ({_rows(parts)}) r WHERE NOT EXISTS (SELECT 1 FROM doubled d WHERE {same}) "
+        f"UNION ALL BY NAME SELECT * EXCLUDE (_part, _changed, _content, _line, _rank) FROM versions WHERE _rank = 1"
+    )
+
+
+def _refuse_conflicts(con: duckdb.DuckDBPyConnection, table: Table, keys: list[str], grouped: list[int]) -> None:
+    """Two newest versions of the same time must be equal; without times, those of one file must be.
+
+    A row added up from several (an order from its lines) must not be halved between two files.
+    """
+    same = " AND ".join(f"a.{quoted(k)} IS NOT DISTINCT FROM b.{quoted(k)}" for k in keys)
+    whole = f" OR a._part IN ({', '.join(map(str, grouped))})" if grouped else ""
+    when = f"a._changed IS NOT DISTINCT FROM b._changed AND (a._changed IS NOT NULL OR a._part = b._part{whole})"
+    key = " || ' ' || ".join(f"coalesce(CAST(a.{quoted(k)} AS VARCHAR), '–')" for k in table.key)
+    row = con.execute(
+        f"SELECT {key}, a.source_ref, b.source_ref FROM versions a JOIN versions b ON {same} AND {when} "
+        f"WHERE a._rank = 1 AND b._rank > 1 AND a._content <> b._content ORDER BY ALL LIMIT 1"
+    ).fetchone()
+    if row:
+        first, second = sorted((row[1], row[2]))
+        raise ReadError.conflict(table.name, row[0], first, second)
+
+
+def _count_superseded(con: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Part]) -> None:
+    sums = "".join(f", CAST(coalesce(sum({quoted(name)}), 0) AS VARCHAR)" for name in table.money)
+    for number, count, *amounts in con.execute(
+        f"SELECT _part, count(*){sums} FROM versions WHERE _rank > 1 GROUP BY _part"
+    ).fetchall():
+        part = parts[number]
+        part.superseded, part.accepted = int(count), part.accepted - int(count)
+        for name, amount in zip(table.money, amounts, strict=True):
+            if name in part.amounts:
+                _move(part.amounts[name], amount)
+
+
+def _move(amounts: dict[str, str], superseded: str) -> None:
+    amounts["superseded"] = superseded
+    amounts["accepted"] = str(Decimal(amounts["accepted"]) - Decimal(superseded))
+
+
+def _finish(con: duckdb.DuckDBPyConnection) -> None:
+    """What only the whole table tells: the order of a deal's stages, a company's first order."""
+    con.execute(
+        """
+        CREATE OR REPLACE TABLE deal_stage_history AS
+        WITH ordered AS (
+            SELECT h.*, s.stage_order AS _order,
+                   row_number() OVER entries AS _seq, lag(h.to_stage_id) OVER entries AS _from,
+                   lead(h.entered_at) OVER entries AS _exited, lag(s.stage_order) OVER entries AS _before
+            FROM deal_stage_history h
+            LEFT JOIN (SELECT stage_id, any_value(stage_order) AS stage_order FROM stages GROUP BY stage_id) s
+              ON s.stage_id = h.to_stage_id
+            WINDOW entries AS (PARTITION BY h.deal_id ORDER BY h.entered_at, s.stage_order, h.to_stage_id)
+        )
+        SELECT * EXCLUDE (_order, _seq, _from, _exited, _before)
+               REPLACE (_seq AS seq, coalesce(from_stage_id, _from) AS from_stage_id,
+                        coalesce(exited_at, _exited) AS exited_at, coalesce(is_backward, _order < _before) AS is_backward)
+        FROM ordered
+        """
+    )
+    con.execute(
+        """
+        CREATE OR REPLACE TABLE orders AS
+        SELECT * REPLACE (coalesce(is_first_order, CASE WHEN account_id IS NOT NULL THEN row_number() OVER (
+            PARTITION BY account_id ORDER BY order_date, order_id) = 1 END) AS is_first_order)
+        FROM orders
+        """
+    )
+
+
+def _days_not_before(con: duckdb.DuckDBPyConnection, zone: str) -> None:
+    """A step of a lead of which only the day is known cannot lie before its creation on that same day."""
+    steps = ("mql_at", "sal_at", "sql_at", "converted_at", "disqualified_at")
+
+    def day(column: str) -> str:
+        return f"CAST({column} AT TIME ZONE 'UTC' AT TIME ZONE {literal(zone)} AS DATE)"
+
+    later = ", ".join(
+        f"CASE WHEN {s} < created_at AND {day(s)} = {day('created_at')} THEN created_at ELSE {s} END AS {s}"
+        for s in steps
+    )
+    con.execute(f"CREATE OR REPLACE TABLE leads AS SELECT * REPLACE ({later}) FROM leads")

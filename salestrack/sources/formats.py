@@ -1,0 +1,218 @@
+"""Which form numbers and dates have: settled by evidence over the whole file, refused where it can be read in two ways.
+
+Expressions handed in are SQL for a cell's text; those handed out give text that DuckDB can cast for certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass, field
+from typing import Literal
+
+import duckdb
+
+from salestrack.errors import ReadError
+from salestrack.sources.mapping import literal
+
+Form = Literal["de", "en"]
+
+# What a number looks like when only one reading is possible, without sign, currency and spaces.
+ENGLISH = r"(\d{1,3}(,\d{3})+\.\d*|\d*\.(\d{0,2}|\d{4,})|0\.\d+|\d{4,}\.\d+|\d{1,3}(,\d{3}){2,})([eE][+-]?\d+)?"
+GERMAN = r"(\d{1,3}(\.\d{3})+,\d*|\d*,(\d{0,2}|\d{4,})|0,\d+|\d{4,},\d+|\d{1,3}(\.\d{3}){2,})([eE][+-]?\d+)?"
+EITHER = r"[1-9]\d{0,2}[.,]\d{3}"
+READ_ENGLISH = r"-?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d+)?"
+READ_GERMAN = r"-?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][+-]?\d+)?"
+
+# Date forms other than ISO: name, pattern that proves it, strptime formats.
+_TIMES = (" %H:%M:%S", " %H:%M", ", %H:%M:%S", ", %H:%M", " %I:%M %p", " %I:%M:%S %p", "")
+DATE_FORMS = {
+    "dotted": (r"\d{1,2}\.\d{1,2}\.\d{4}\b.*", "%d.%m.%Y"),
+    "dotted_short": (r"\d{1,2}\.\d{1,2}\.\d{2}(\D.*)?", "%d.%m.%y"),
+    "slash": (r"\d{1,2}/\d{1,2}/\d{4}\b.*", ""),
+    "compact": (r"(19|20)\d{6}", "%Y%m%d"),
+}
+SLASH = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y"}
+SHOWN = {"iso": "2026-10-31", "dotted": "31.10.2026", "dotted_short": "31.10.26", "slash": "10/31/2026", "compact": "20261031"}
+
+MACROS = (
+    # The digits of a number with its sign in front: no currency, no spaces, brackets and a minus behind understood.
+    r"""CREATE OR REPLACE TEMP MACRO bare_number(x) AS (
+        CASE WHEN x LIKE '(%)' OR rtrim(x) LIKE '%-' THEN '-' ELSE '' END ||
+        regexp_replace(replace(x, chr(8722), '-'), '^\s*\+|^\s*[A-Z]{3}\b|\b[A-Z]{3}\s*$|[\s\x{00a0}\x{202f}''€$£¥%()]|-\s*$', '', 'g'))""",
+    f"""CREATE OR REPLACE TEMP MACRO english_number(x) AS (
+        CASE WHEN regexp_full_match(bare_number(x), '{READ_ENGLISH}') THEN replace(bare_number(x), ',', '') END)""",
+    f"""CREATE OR REPLACE TEMP MACRO german_number(x) AS (
+        CASE WHEN regexp_full_match(bare_number(x), '{READ_GERMAN}')
+             THEN replace(replace(bare_number(x), '.', ''), ',', '.') END)""",
+    """CREATE OR REPLACE TEMP MACRO yes_or_no(x) AS (
+        CASE WHEN lower(trim(x)) IN ('true', '1', 'yes', 'ja', 'wahr', 'x', 'v', 't', 'y', 'j') THEN true
+             WHEN lower(trim(x)) IN ('false', '0', 'no', 'nein', 'falsch', 'f', 'n') THEN false END)""",
+)
+
+
+@dataclass(slots=True)
+class Formats:
+    """The forms found in one file."""
+
+    number: Form = "en"
+    dates: dict[str, str] = field(default_factory=dict)
+    zoned: dict[str, str] = field(default_factory=dict)
+    separators: frozenset[str] = frozenset()
+
+    def record(self) -> dict[str, object]:
+        """What the load log keeps."""
+        return {"number": self.number, "dates": dict(sorted(self.dates.items()))}
+
+
+def find_number_form(
+    con: duckdb.DuckDBPyConnection, file: str, source: str, cells: Dict[str, str], wanted: str, habit: Form | None
+) -> tuple[Form, frozenset[str]]:
+    """The number form of a file and the columns that hold a comma or a point at all.
+
+    `wanted` is the company's setting ("auto" leaves it to the evidence), `habit` how the system writes numbers:
+    it counts only where the file could be read in two ways.
+    """
+    seen = _with_separators(con, source, cells)
+    if wanted in ("de", "en"):
+        return ("de" if wanted == "de" else "en"), seen
+    if not seen:
+        return "en", seen
+    english, german, either = _number_evidence(con, source, [cells[name] for name in sorted(seen)])
+    if english and german:
+        raise ReadError.two_forms(file, "the numbers are written", english, german)
+    if english or german:
+        return ("en" if english else "de"), seen
+    if either and habit is None:
+        raise ReadError.ask_format(file, "numbers", either, "number_format", '"de" or "en"')
+    return habit or "en", seen
+
+
+def _with_separators(con: duckdb.DuckDBPyConnection, source: str, cells: Dict[str, str]) -> frozenset[str]:
+    if not cells:
+        return frozenset()
+    tests = ", ".join(f"coalesce(bool_or(contains({x}, ',') OR contains({x}, '.')), false)" for x in cells.values())
+    row = con.execute(f"SELECT {tests} FROM {source}").fetchone() or ()
+    return frozenset(name for name, found in zip(cells, row, strict=True) if found)
+
+
+def _number_evidence(con: duckdb.DuckDBPyConnection, source: str, cells: list[str]) -> tuple[str, str, str]:
+    """An example with its line for each reading that the file proves."""
+    found = ["", "", ""]
+    for cell in cells:
+        kinds = ", ".join(
+            f"min({{'line': _line, 'x': x}}) FILTER (regexp_full_match(n, '{pattern}'))"
+            for pattern in (ENGLISH, GERMAN, EITHER)
+        )
+        row = con.execute(
+            f"SELECT {kinds} FROM (SELECT _line, x, ltrim(bare_number(x), '-') AS n FROM "
+            f"(SELECT _line, {cell} AS x FROM {source}) WHERE contains(x, ',') OR contains(x, '.'))"
+        ).fetchone() or (None, None, None)
+        for place, example in enumerate(row):
+            if example and not found[place]:
+                found[place] = f"{example['x'].strip()} (line {example['line']})"
+    return found[0], found[1], found[2]
+
+
+def number_sql(cell: str, form: Form, duckdb_type: str, has_separators: bool) -> str:
+    """SQL that reads a cell as a number of a type, NULL where it is none.
+
+    >>> number_sql("x", "en", "BIGINT", False)
+    'coalesce(TRY_CAST(x AS BIGINT), TRY_CAST(english_number(x) AS BIGINT))'
+    """
+    if form == "de" and has_separators:
+        plain = f"NOT contains({cell}, ',') AND NOT contains({cell}, '.')"
+        return f"CASE WHEN {plain} THEN coalesce(TRY_CAST({cell} AS {duckdb_type}), TRY_CAST(german_number({cell}) AS {duckdb_type})) ELSE TRY_CAST(german_number({cell}) AS {duckdb_type}) END"
+    return f"coalesce(TRY_CAST({cell} AS {duckdb_type}), TRY_CAST(english_number({cell}) AS {duckdb_type}))"
+
+
+def find_date_forms(
+    con: duckdb.DuckDBPyConnection, file: str, source: str, cells: Dict[str, str], wanted: str, habit: str | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Per column the date form (iso, dotted, slash:dmy, …) and how its times name their zone (none, utc, offset)."""
+    if not cells:
+        return {}, {}
+    tests = []
+    for cell in cells.values():
+        tests += [f"count({cell})", f"count(TRY_CAST({cell} AS TIMESTAMP))", f"count(*) FILTER (right({cell}, 1) = 'Z')"]
+        tests.append(f"count(*) FILTER (length({cell}) > 16 AND regexp_matches({cell}, '[+-]\\d\\d:?\\d\\d$'))")
+    row = con.execute(f"SELECT {', '.join(tests)} FROM {source}").fetchone() or ()
+    forms: dict[str, str] = {}
+    zoned: dict[str, str] = {}
+    for place, (name, cell) in enumerate(cells.items()):
+        filled, iso, utc, offset = row[place * 4 : place * 4 + 4]
+        forms[name] = "iso" if iso == filled else _other_form(con, file, source, name, cell, int(iso))
+        zoned[name] = "offset" if offset else "utc" if utc == filled and filled else "mixed" if utc else "none"
+    return _settled_slashes(con, file, source, cells, forms, wanted, habit), zoned
+
+
+def _other_form(con: duckdb.DuckDBPyConnection, file: str, source: str, name: str, cell: str, iso: int) -> str:
+    kinds = ", ".join(f"count(*) FILTER (regexp_full_match(trim(x), '{p}'))" for p, _ in DATE_FORMS.values())
+    row = con.execute(
+        f"SELECT {kinds} FROM (SELECT {cell} AS x FROM {source}) WHERE x IS NOT NULL AND TRY_CAST(x AS TIMESTAMP) IS NULL"
+    ).fetchone() or ()
+    counts = dict(zip(DATE_FORMS, row, strict=True)) | ({"iso": iso} if iso else {})
+    found = [form for form, count in counts.items() if count]
+    if len(found) > 1:
+        raise ReadError.two_forms(file, f"the dates in '{name}' are written", SHOWN[found[0]], SHOWN[found[1]])
+    return found[0] if found else "iso"
+
+
+def _settled_slashes(
+    con: duckdb.DuckDBPyConnection,
+    file: str,
+    source: str,
+    cells: Dict[str, str],
+    forms: dict[str, str],
+    wanted: str,
+    habit: str | None,
+) -> dict[str, str]:
+    """Whether 03/04/2026 is in March or April is a matter of the file: any day above 12 settles it."""
+    slashed = [name for name, form in forms.items() if form == "slash"]
+    if not slashed:
+        return forms
+    order = wanted if wanted in SLASH else ""
+    if not order:
+        parts = " UNION ALL ".join(
+            f"SELECT TRY_CAST(split_part(trim({cells[n]}), '/', 1) AS INTEGER) AS a, "
+            f"TRY_CAST(split_part({cells[n]}, '/', 2) AS INTEGER) AS b, {cells[n]} AS x FROM {source}"
+            for n in slashed
+        )
+        days, months, example = con.execute(
+            f"SELECT coalesce(max(a), 0) > 12, coalesce(max(b), 0) > 12, min(x) FROM ({parts})"
+        ).fetchone() or (False, False, "")
+        if days and months:
+            raise ReadError.two_forms(file, "the dates are written", "31/10/2026", "10/31/2026")
+        order = "dmy" if days else "mdy" if months else habit if habit in SLASH else ""
+        if not order:
+            raise ReadError.ask_format(file, "dates", example, "date_format", '"dmy" or "mdy"')
+    return forms | {name: f"slash:{order}" for name in slashed}
+
+
+def stamp_sql(cell: str, form: str) -> str:
+    """SQL that reads a cell as a TIMESTAMP without a zone, NULL where it is none."""
+    if form == "iso":
+        return f"TRY_CAST({cell} AS TIMESTAMP)"
+    base = SLASH[form.partition(":")[2]] if form.startswith("slash") else DATE_FORMS[form][1]
+    if form == "compact":
+        return f"try_strptime(trim({cell}), '{base}')"
+    formats = ", ".join(literal(base + end) for end in _TIMES)
+    return f"try_strptime(trim({cell}), [{formats}])"
+
+
+def utc_sql(cell: str, form: str, zoned: str, zone: str) -> str:
+    """SQL that reads a cell as a UTC TIMESTAMP; times without a zone are local times of `zone`."""
+    local = f"{stamp_sql(cell, form)} AT TIME ZONE {literal(zone)} AT TIME ZONE 'UTC'"
+    with_zone = f"CAST(TRY_CAST({cell} AS TIMESTAMPTZ) AS TIMESTAMP)"
+    if zoned == "utc":
+        return stamp_sql(cell, form)
+    if zoned == "none":
+        return local
+    named = f"right({cell}, 1) = 'Z' OR (length({cell}) > 16 AND regexp_matches({cell}, '[+-]\\d\\d:?\\d\\d$'))"
+    return f"CASE WHEN {named} THEN {with_zone} ELSE {local} END"
+
+
+def day_sql(cell: str, form: str, zoned: str, zone: str) -> str:
+    """SQL that reads a cell as a local day of `zone`."""
+    if zoned == "none":
+        return f"CAST({stamp_sql(cell, form)} AS DATE)"
+    return f"CAST({utc_sql(cell, form, zoned, zone)} AT TIME ZONE 'UTC' AT TIME ZONE {literal(zone)} AS DATE)"

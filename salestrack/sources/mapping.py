@@ -1,0 +1,232 @@
+"""Mappings: what the files of a system look like and which canonical columns they fill.
+
+A mapping is a TOML file. `[files.NAME]` describes one kind of file, `[files.NAME.to.TABLE]` gives the canonical
+columns: `amount = "Amount"` for a plain column, or a table with `from`, `sql`, `const`, `map`, `scale`, ….
+"""
+
+from __future__ import annotations
+
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from salestrack.errors import ConfigError, nearest
+from salestrack.schema import CANONICAL, TABLES, Table
+
+FOLDER = Path(__file__).parent / "mappings"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Rule(_Part):
+    """How one canonical column is filled."""
+
+    source: tuple[str, ...] = Field(default=(), alias="from")
+    sql: str | None = None
+    uses: tuple[str, ...] = ()
+    const: str | None = None
+    map: dict[str, str] | None = None
+    other: str | None = None
+    scale: float = 1
+    crosswalk: str | None = None
+    must: bool = False
+    alternative: Rule | None = Field(default=None, alias="or")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"from": (value,)}
+        if isinstance(value, dict) and isinstance(value.get("from"), str):
+            return value | {"from": (value["from"],)}
+        return value
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> Rule:
+        if not (self.source or self.sql or self.const is not None):
+            raise ValueError("say where the column comes from: from, sql or const")
+        if self.crosswalk and not self.source:
+            raise ValueError("a crosswalk translates a column: add from")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every column of the file that the rule may read."""
+        return self.source + self.uses + (self.alternative.names if self.alternative else ())
+
+
+class Unpivot(_Part):
+    """Columns that are really rows: `columns` is a pattern of their names."""
+
+    columns: str
+    name: str
+    value: str
+
+
+class TableRule(_Part):
+    """Which rows of a file are meant for a table, and whether several rows make one."""
+
+    skip: str | None = None
+    group_by: tuple[str, ...] = ()
+    total: tuple[str, ...] = ()
+
+
+class FileSpec(_Part):
+    """One kind of file of a system."""
+
+    names: tuple[str, ...] = ()
+    match: tuple[str, ...] = ()
+    header: tuple[str, ...] = ()
+    delimiter: str | None = None
+    nulls: tuple[str, ...] = ()
+    drop: tuple[str, ...] | Literal["*"] = ()
+    unpivot: Unpivot | None = None
+    to: dict[str, dict[str, Rule]] = {}
+    rules: dict[str, TableRule] = {}
+
+    @model_validator(mode="after")
+    def _can_be_recognised(self) -> FileSpec:
+        if not self.match and not (self.header and self.names):
+            raise ValueError("give match (columns that prove the file), or names and header for a file without a header")
+        for table, columns in self.to.items():
+            known = TABLES[table].imported if table in CANONICAL else None
+            if known is None:
+                raise ValueError(f"there is no canonical table '{table}'{nearest(table, CANONICAL)}")
+            for column in columns:
+                if column not in known:
+                    raise ValueError(f"{table} has no column '{column}'{nearest(column, known)}")
+        return self
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        """Every column name that the mapping reads, by its normal form."""
+        names: list[str] = [*self.header, *self.match, *(self.drop if self.drop != "*" else ())]
+        for columns in self.to.values():
+            names += [name for rule in columns.values() for name in rule.names]
+        return {normal(name): name for name in names}
+
+    @property
+    def positional(self) -> bool:
+        """Whether the file has no header row, so that the mapping names its columns by position."""
+        return bool(self.header)
+
+    def fits_name(self, stem: str) -> bool:
+        """Whether a file or sheet of this name may be such a file."""
+        return not self.names or any(fnmatch(stem.casefold(), name.casefold()) for name in self.names)
+
+
+class Mapping(_Part):
+    """All kinds of files of one system."""
+
+    system: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    title: str
+    number_format: Literal["de", "en"] | None = None
+    date_format: Literal["ymd", "dmy", "mdy"] | None = None
+    time_zone: str | None = None
+    files: dict[str, FileSpec]
+    crosswalks: dict[str, str] = {}
+
+
+def normal(name: str) -> str:
+    """A column name as it is compared: NFC, no outer or double spaces, case folded.
+
+    >>> normal("  Close   DATE ")
+    'close date'
+    """
+    return " ".join(unicodedata.normalize("NFC", name).replace("\ufeff", "").split()).casefold()
+
+
+def read_mapping(path: Path) -> Mapping:
+    """The mapping in a TOML file; ConfigError names file, key and cure when it is wrong."""
+    try:
+        return Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError.wrong(path, "not valid TOML", str(error)) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "mapping"
+        if first["type"] == "extra_forbidden":
+            raise ConfigError.wrong(path, where, _unknown_key(str(first["loc"][-1]))) from None
+        raise ConfigError.wrong(path, where, first["msg"].removeprefix("Value error, ")) from None
+
+
+def _unknown_key(name: str) -> str:
+    keys = {field.alias or key for kind in (Mapping, FileSpec, Rule, TableRule) for key, field in kind.model_fields.items()}
+    return f"unknown key '{name}'{nearest(name, keys) or '; remove it'}"
+
+
+def load_mappings(own: Path | None = None) -> list[Mapping]:
+    """The package's mappings, the canonical layout and those of a company's own `mappings` folder."""
+    paths = sorted(FOLDER.glob("*.toml"))
+    if own is not None and own.is_dir():
+        paths += sorted(own.glob("*.toml"))
+    return [read_mapping(path) for path in paths] + [canonical_mapping()]
+
+
+def mapping_files(own: Path | None = None) -> Iterator[Path]:
+    """The files that `load_mappings` reads."""
+    yield from sorted(FOLDER.glob("*.toml"))
+    if own is not None and own.is_dir():
+        yield from sorted(own.glob("*.toml"))
+
+
+def canonical_mapping() -> Mapping:
+    """The project's own layout: the file name is the table, the header its columns, one row per fact."""
+    files = {name: _canonical_file(TABLES[name]) for name in CANONICAL}
+    return Mapping(system="salestrack", title="salestrack's own layout", files=files)
+
+
+def _canonical_file(table: Table) -> FileSpec:
+    columns = {name: Rule(source=(name,)) for name in table.imported if name not in _FILLED_BY_US}
+    if table.name == "quotas":
+        columns["quota_id"] = Rule(source=("quota_id",), alternative=_MADE_QUOTA_ID)
+    match = tuple(name for name in required(table) if not columns[name].alternative)
+    names = (table.name, f"{table.name}[._ -]*")
+    return FileSpec(names=names, match=match, to={table.name: columns})
+
+
+_FILLED_BY_US = ("source_system", "source_ref", "custom_fields")
+_MADE_QUOTA_ID = Rule(
+    sql="concat_ws('|', coalesce(rep_id, team_id, territory_id), metric, period_start_date, product_id, pipeline_id)",
+    uses=("rep_id", "team_id", "territory_id", "metric", "period_start_date", "product_id", "pipeline_id"),
+)
+
+
+def required(table: Table) -> list[str]:
+    """Columns that a row cannot do without and that have no default."""
+    return [
+        name
+        for name, column in table.imported.items()
+        if not column.nullable and column.default is None and name not in _FILLED_BY_US
+    ]
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier.
+
+    >>> quoted('Amount "net"')
+    '"Amount ""net\"""'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal.
+
+    >>> literal("O'Neill")
+    "'O''Neill'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def systems(mappings: Iterable[Mapping]) -> list[str]:
+    """The names of the systems that mappings are there for."""
+    return sorted({cast(str, mapping.system) for mapping in mappings})

@@ -1,0 +1,398 @@
+"""From text to canonical rows: every column by its rule, every row that fails to quarantine with all its reasons."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from salestrack.config import Config
+from salestrack.errors import ReadError
+from salestrack.schema import TABLES, Column, Table
+from salestrack.sources import formats
+from salestrack.sources.formats import Formats
+from salestrack.sources.locate import Located
+from salestrack.sources.mapping import Rule, TableRule, literal, normal, quoted
+from salestrack.sources.quarantine import check_sql, quarantine_cells, quarantine_select, reason_sql
+from salestrack.sources.text import Text
+
+NUMBERS = ("money", "rate", "number", "share", "count", "seconds", "integer", "cents")
+DATES = ("date", "timestamp")
+
+
+@dataclass(slots=True)
+class Part:
+    """The rows of one file for one canonical table, with the account of where each row went."""
+
+    table: str
+    path: Path
+    rows: int = 0
+    accepted: int = 0
+    superseded: int = 0
+    quarantined: int = 0
+    excluded: int = 0
+    footer: int = 0
+    formats: Formats = field(default_factory=Formats)
+    amounts: dict[str, dict[str, str]] = field(default_factory=dict)
+    unmapped: tuple[str, ...] = ()
+    grouped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """One canonical column being filled: its rule, the SQL of its text and of its value."""
+
+    column: Column
+    rule: Rule
+    text: str
+    label: str
+
+    @property
+    def source(self) -> str:
+        return quoted(f"text of {self.column.name}")
+
+    @property
+    def looked_up(self) -> str:
+        """The id before its translation."""
+        return quoted(f"id of {self.column.name}")
+
+
+class Typing:
+    """Turns the rows of one file into rows of one canonical table."""
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, file: str, found: Located, text: Text, table: str, config: Config
+    ) -> None:
+        self.con, self.file, self.found, self.text, self.config = con, file, found, text, config
+        self.table: Table = TABLES[table]
+        self.rule: TableRule = found.spec.rules.get(table, TableRule())
+        self.columns = tuple(found.columns) if not found.spec.unpivot else _unpivoted_columns(found)
+        self.cells = self._cells()
+        self.zone = found.mapping.time_zone or config.imports.time_zone or config.time_zone
+
+    # What is read from where
+
+    def _cells(self) -> dict[str, _Cell]:
+        rules = self.found.spec.to[self.table.name]
+        cells = {name: cell for name, rule in rules.items() if (cell := self._cell(name, rule))}
+        lacking = [
+            rules[name].source[0] if name in rules and rules[name].source else name
+            for name, column in self.table.imported.items()
+            if not column.nullable and column.default is None and name not in cells and name not in _MADE
+        ]
+        if lacking:
+            raise ReadError.missing_columns(self.file, self.table.name, lacking, self.found.columns)
+        return cells
+
+    def _cell(self, name: str, rule: Rule) -> _Cell | None:
+        text, label = self._text(rule), next((n for n in rule.source if n in self.columns), name)
+        return _Cell(self.table.imported[name], rule, text, label) if text else None
+
+    def _text(self, rule: Rule) -> str:
+        """SQL for a rule's text; empty where the file has none of its columns."""
+        own = next((quoted(name) for name in rule.source if name in self.columns), "")
+        if own and rule.crosswalk:
+            own = f"{quoted('to ' + rule.crosswalk + ' ' + own.strip(chr(34)))}"
+        parts = [own] if own else []
+        if own and rule.scale != 1 and rule.alternative:
+            parts = [self._scaled(own, rule.scale)]
+        if rule.sql and (not rule.source or own or not rule.alternative):
+            parts.append(f"CAST(({rule.sql}) AS VARCHAR)")
+        if rule.const is not None:
+            parts.append(literal(rule.const))
+        if rule.alternative and (other := self._text(rule.alternative)):
+            parts.append(self._scaled(other, rule.alternative.scale))
+        return f"coalesce({', '.join(parts)})" if len(parts) > 1 else "".join(parts)
+
+    @staticmethod
+    def _scaled(text: str, scale: float) -> str:
+        return text if scale == 1 else f"CAST(TRY_CAST({text} AS DOUBLE) * {scale!r} AS VARCHAR)"
+
+    def _source(self) -> str:
+        """The file's rows with every column a rule may name; those the file lacks are NULL."""
+        named = {name for rule in self.found.spec.to[self.table.name].values() for name in rule.names}
+        absent = "".join(f", CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in sorted(named - set(self.columns)))
+        joins, translated = self._joins()
+        rows = quoted(self.text.view)
+        where = []
+        if self.text.footer_lines:
+            where.append(f"_line NOT IN ({', '.join(map(str, self.text.footer_lines))})")
+        if self.rule.skip:
+            where.append(f"NOT coalesce({self.rule.skip}, false)")
+        inner = f"SELECT t.*{absent}{translated} FROM {rows} t{joins}"
+        return f"SELECT * FROM ({inner})" + (f" WHERE {' AND '.join(where)}" if where else "")
+
+    def _joins(self) -> tuple[str, str]:
+        used = {
+            (rule.crosswalk, name)
+            for rule in self.found.spec.to[self.table.name].values()
+            for name in rule.source
+            if rule.crosswalk and name in self.columns
+        }
+        joins = columns = ""
+        for number, (crosswalk, name) in enumerate(sorted(used)):
+            joins += f" LEFT JOIN {quoted(self.found.mapping.system)}.{quoted('crosswalk ' + crosswalk)} x{number} ON x{number}.from_id = trim(t.{quoted(name)})"
+            columns += f", x{number}.to_id AS {quoted('to ' + crosswalk + ' ' + name)}"
+        return joins, columns
+
+    def _texts(self) -> str:
+        """One column of text per canonical column, beside the line and the cells without a meaning."""
+        cells = ", ".join(f"{cell.text} AS {cell.source}" for cell in self.cells.values())
+        extra = self._custom()
+        looked = "".join(
+            f", {quoted(cell.label)} AS {cell.looked_up}" for cell in self.cells.values() if cell.rule.crosswalk
+        )
+        custom = f", {extra} AS _custom" if extra else ""
+        whole = ", ".join(f"{literal(name)}: {quoted(name)}" for name in self.columns)
+        original = f"CAST(to_json({{{whole}}}) AS VARCHAR) AS _original"
+        return f"SELECT _line, {cells}{looked}{custom}, {original} FROM ({self._source()})"
+
+    @property
+    def unmapped(self) -> tuple[str, ...]:
+        """Columns of the file that no rule reads and that are not dropped on purpose."""
+        spec = self.found.spec
+        if spec.drop == "*":
+            return ()
+        used = {name for columns in spec.to.values() for rule in columns.values() for name in rule.names}
+        used |= set(spec.drop)
+        pattern_parts = {spec.unpivot.name, spec.unpivot.value} if spec.unpivot else set()
+        return tuple(name for name in self.columns if name not in used | pattern_parts)
+
+    def _custom(self) -> str:
+        names = self.unmapped
+        if not names:
+            return ""
+        pairs = ", ".join(f"{literal(name)}: {quoted(name)}" for name in names)
+        any_filled = f"coalesce({', '.join(quoted(name) for name in names)}) IS NOT NULL"
+        return f"CASE WHEN {any_filled} THEN CAST(to_json({{{pairs}}}) AS VARCHAR) END"
+
+    # What the text means
+
+    def find_formats(self) -> Formats:
+        """The forms of numbers and dates, by the evidence of the whole file."""
+        source = f"({self._texts()})"
+        numbers = {n: c.source for n, c in self.cells.items() if c.column.type in NUMBERS}
+        dates = {n: c.source for n, c in self.cells.items() if c.column.type in DATES}
+        mapping, imports = self.found.mapping, self.config.imports
+        form, seen = formats.find_number_form(
+            self.con, self.file, source, numbers, imports.number_format, mapping.number_format
+        )
+        forms, zoned = formats.find_date_forms(
+            self.con, self.file, source, dates, imports.date_format, mapping.date_format
+        )
+        return Formats(form, forms, zoned, seen)
+
+    def _value(self, cell: _Cell, found: Formats) -> str:
+        column, text = cell.column, cell.source
+        kind = column.duckdb_type
+        if column.type in NUMBERS:
+            value = self._number(cell, found)
+        elif column.type == "timestamp":
+            value = formats.utc_sql(text, found.dates[column.name], found.zoned[column.name], self.zone)
+        elif column.type == "date":
+            value = formats.day_sql(text, found.dates[column.name], found.zoned[column.name], self.config.time_zone)
+        elif column.type == "flag":
+            value = f"yes_or_no({text})"
+        elif column.type == "enum":
+            value = _enum(cell)
+        elif column.type == "currency":
+            value = f"CASE WHEN regexp_full_match(upper(trim({text})), '[A-Z]{{3}}') THEN upper(trim({text})) END"
+        else:
+            value = _mapped(cell) if cell.rule.map else f"nullif(trim({text}), '')"
+        default = self._default(column)
+        if default and column.type != "currency":
+            value = f"CASE WHEN {text} IS NULL THEN {default} ELSE {value} END"
+        return f"CAST({value} AS {kind})"
+
+    def _number(self, cell: _Cell, found: Formats) -> str:
+        column, text = cell.column, cell.source
+        scaled = cell.rule.scale != 1 and not cell.rule.alternative
+        kind = "DECIMAL(28,10)" if scaled and column.type in ("money", "rate") else column.duckdb_type
+        kind = "DOUBLE" if scaled and kind == "BIGINT" else kind
+        value = formats.number_sql(text, found.number, kind, column.name in found.separators)
+        if kind == "DOUBLE":
+            value = f"CASE WHEN isfinite({value}) THEN {value} END"
+        if scaled:
+            value = f"{value} * {cell.rule.scale!r}" if kind == "DOUBLE" else f"{value} * CAST({cell.rule.scale!r} AS DECIMAL(10,4))"
+        if column.type == "share":
+            value = f"CASE WHEN contains({text}, '%') THEN {formats.number_sql(text, found.number, 'DOUBLE', column.name in found.separators)} / 100 ELSE {value} END"
+        return f"TRY_CAST({value} AS {column.duckdb_type})"
+
+    def _default(self, column: Column) -> str:
+        if column.default is None:
+            return ""
+        return literal(column.default.replace("{currency}", self.config.currency))
+
+    def _typed(self, found: Formats) -> str:
+        """Rows with text and value of every column, and whether the row is bad."""
+        values = [f"{self._value(cell, found)} AS {quoted(name)}" for name, cell in self.cells.items()]
+        for name, column in self.table.imported.items():
+            if name not in self.cells and name not in _MADE:
+                values.append(f"CAST({self._default(column) or 'NULL'} AS {column.duckdb_type}) AS {quoted(name)}")
+        values.append(f"{literal(self.found.mapping.system)} AS source_system")
+        values.append(f"{literal(self.file + '#')} || _line AS source_ref")
+        values.append(("_custom" if self.unmapped else "CAST(NULL AS VARCHAR)") + " AS custom_fields")
+        return f"SELECT *, {', '.join(values)} FROM ({self._texts()})"
+
+    def _tests(self) -> list[tuple[str, str]]:
+        """Per column that can fail: the condition and the SQL of its reason."""
+        tests: list[tuple[str, str]] = []
+        for name, cell in self.cells.items():
+            column, text = cell.column, cell.source
+            code = _code(cell)
+            if code:
+                bad = f"{text} IS NOT NULL AND {quoted(name)} IS NULL"
+                tests.append((f"({bad})", reason_sql(code, cell.label, text, bad)))
+            if not column.nullable and (column.default is None or column.type == "currency"):
+                empty = f"{quoted(name)} IS NULL AND {text} IS NULL" if code else f"{quoted(name)} IS NULL"
+                tests.append((f"({empty})", reason_sql("missing", cell.label, "''", empty)))
+            if cell.rule.crosswalk and cell.rule.must:
+                lost = f"{cell.looked_up} IS NOT NULL AND {text} IS NULL"
+                tests.append((f"({lost})", reason_sql("lookup", cell.label, cell.looked_up, lost)))
+        for check in self.table.checks:
+            tests.append((f"coalesce({check.bad}, false)", check_sql(check.code, check.en, check.de, check.bad)))
+        return tests
+
+    # Doing it
+
+    def run(self, target: Path) -> Part:
+        """Writes the good rows to `target` and the bad ones to the quarantine; the account must balance."""
+        try:
+            part = Part(self.table.name, target, formats=self.find_formats(), unmapped=self.unmapped)
+            part.grouped = bool(self.rule.group_by)
+            part.rows, part.footer = self._count() + self.text.footer - len(self.text.footer_lines), self.text.footer
+            part.rows += len(self.text.bad)
+            self._write(part)
+        except duckdb.Error as error:
+            raise ReadError.sql(self.file, self.table.name, str(error).splitlines()[0]) from None
+        return part
+
+    def _count(self) -> int:
+        row = self.con.execute(f"SELECT count(*) FROM {quoted(self.text.view)}").fetchone()
+        return int(row[0]) if row else 0
+
+    def _write(self, part: Part) -> None:
+        typed, tests = self._typed(part.formats), self._tests()
+        bad = " OR ".join(test for test, _ in tests) or "false"
+        names = ", ".join(quoted(name) for name in self.table.imported)
+        kept = f"SELECT {names} FROM ({typed}) WHERE NOT ({bad})"
+        done = self.con.execute(
+            f"COPY ({self._grouped(kept)}) TO {literal(str(part.path))} (FORMAT parquet, COMPRESSION zstd)"
+        ).fetchone()
+        written = int(done[0]) if done else 0
+        meant = self._meant() if self.rule.skip or self.text.footer_lines else self._count()
+        part.excluded = part.rows - len(self.text.bad) - part.footer - meant
+        part.accepted = written
+        if self.rule.group_by:
+            row = self.con.execute(f"SELECT count(*) FROM ({kept})").fetchone()
+            part.accepted = int(row[0]) if row else 0
+        if part.accepted < meant:
+            self._quarantine(part, typed, bad, tests)
+        part.quarantined = meant - part.accepted + len(self.text.bad)
+        quarantine_cells(
+            self.con, self.table.name, self.file, len(self.found.columns),
+            ((row.line, row.cells, row.original) for row in self.text.bad),
+        )
+        self._amounts(part)
+
+    def _meant(self) -> int:
+        row = self.con.execute(f"SELECT count(*) FROM ({self._source()})").fetchone()
+        return int(row[0]) if row else 0
+
+    def _grouped(self, rows: str) -> str:
+        """Several rows that make one: totals are added, the rest must agree."""
+        if not self.rule.group_by:
+            return rows
+        picked = []
+        for name, column in self.table.imported.items():
+            if name in self.rule.group_by:
+                picked.append(quoted(name))
+            elif name in self.rule.total:
+                picked.append(f"CAST(sum({quoted(name)}) AS {column.duckdb_type}) AS {quoted(name)}")
+            elif name in ("source_ref", "custom_fields"):
+                picked.append(f"arg_min({quoted(name)}, _place) AS {quoted(name)}")
+            else:
+                picked.append(
+                    f"CASE WHEN min({quoted(name)}) IS DISTINCT FROM max({quoted(name)}) "
+                    f"THEN error('the rows of one of {self.table.name} differ in {name}') "
+                    f"ELSE min({quoted(name)}) END AS {quoted(name)}"
+                )
+        keys = ", ".join(quoted(name) for name in self.rule.group_by)
+        place = "CAST(regexp_extract(source_ref, '#(\\d+)$', 1) AS BIGINT) AS _place"
+        return f"SELECT {', '.join(picked)} FROM (SELECT *, {place} FROM ({rows})) GROUP BY {keys} ORDER BY min(_place)"
+
+    def _quarantine(self, part: Part, typed: str, bad: str, tests: list[tuple[str, str]]) -> None:
+        reasons = f"list_filter([{', '.join(reason for _, reason in tests)}], lambda r: r IS NOT NULL)"
+        quarantine_select(
+            self.con,
+            self.table.name,
+            self.file,
+            f"SELECT _line AS line, {reasons} AS reasons, _original AS original FROM ({typed}) WHERE {bad}",
+        )
+        sums = self._sums(f"SELECT * FROM ({typed}) WHERE {bad}", list(self.cells))
+        for name, amount in sums.items():
+            part.amounts.setdefault(name, {})["quarantined"] = amount
+
+    def _amounts(self, part: Part) -> None:
+        for name, amount in self._sums(f"SELECT * FROM read_parquet({literal(str(part.path))})", list(self.cells)).items():
+            part.amounts.setdefault(name, {})["accepted"] = amount
+
+    def _sums(self, rows: str, filled: list[str]) -> dict[str, str]:
+        money = [name for name in self.table.money if name in filled]
+        if not money:
+            return {}
+        sums = ", ".join(f"CAST(coalesce(sum({quoted(name)}), 0) AS VARCHAR)" for name in money)
+        row = self.con.execute(f"SELECT {sums} FROM ({rows})").fetchone() or ()
+        return dict(zip(money, row, strict=True))
+
+
+_MADE = ("source_system", "source_ref", "custom_fields")
+
+
+def _unpivoted_columns(found: Located) -> tuple[str, ...]:
+    unpivot = found.spec.unpivot
+    assert unpivot is not None
+    kept = [name for name in found.columns if not re.fullmatch(unpivot.columns, name)]
+    return (*kept, unpivot.name, unpivot.value)
+
+
+def _code(cell: _Cell) -> str:
+    """Which reason a filled cell without a value has; empty for columns that take any text."""
+    if cell.column.type in NUMBERS:
+        return "number"
+    if cell.column.type in DATES:
+        return "date"
+    return "value" if cell.column.type in ("enum", "flag", "currency") or cell.rule.map else ""
+
+
+def _enum(cell: _Cell) -> str:
+    if cell.rule.map or cell.rule.other:
+        return _mapped(cell)
+    values = ", ".join(literal(value) for value in cell.column.values)
+    return f"CASE WHEN lower(trim({cell.source})) IN ({values}) THEN lower(trim({cell.source})) END"
+
+
+def _mapped(cell: _Cell) -> str:
+    """Values translated by the mapping's table; `other` takes those it does not list."""
+    pairs = {normal(old): new for old, new in (cell.rule.map or {}).items()}
+    pairs |= {value: value for value in cell.column.values if value not in pairs}
+    whens = " ".join(f"WHEN {literal(old)} THEN {literal(new)}" for old, new in pairs.items())
+    other = f" ELSE {literal(cell.rule.other)}" if cell.rule.other else ""
+    return f"CASE lower(trim({cell.source})) {whens}{other} END"
+
+
+def unpivot_view(con: duckdb.DuckDBPyConnection, text: Text, found: Located) -> None:
+    """Turns the columns that are really rows into rows, in the file's view."""
+    unpivot = found.spec.unpivot
+    if unpivot is None:
+        return
+    wide = [name for name in found.columns if re.fullmatch(unpivot.columns, name)]
+    flat = quoted(text.view + " wide")
+    con.execute(f"ALTER VIEW {quoted(text.view)} RENAME TO {flat}")
+    con.execute(
+        f"CREATE VIEW {quoted(text.view)} AS SELECT * FROM {flat} "
+        f"UNPIVOT ({quoted(unpivot.value)} FOR {quoted(unpivot.name)} IN ({', '.join(map(quoted, wide))}))"
+    )
+

@@ -1,0 +1,1 @@
+"""Intervals and survival curves: pure functions on small arrays, no engine, no clock."""

@@ -1,0 +1,107 @@
+"""The repository keeps its own promises: layout, imports in one direction, environments in step."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "salestrack"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CONDA_NAMES = {"duckdb": "python-duckdb", "tzdata": "python-tzdata"}
+
+# Who may import whom inside the package; data flows from left to right (see CONTRIBUTING.md).
+MAY_IMPORT = {
+    "errors": set(),
+    "periods": {"errors"},
+    "config": {"errors"},
+    "schema": set(),
+    "stats": set(),
+    "world": {"errors", "schema"},
+    "sources": {"errors", "config", "periods", "schema"},
+    "store": {"errors", "schema"},
+    "prepare": {"config", "schema", "sources"},
+    "importing": {"errors", "config", "schema", "sources", "prepare", "store"},
+    "views": set(),
+    "book": {"errors", "config", "importing", "periods", "prepare", "schema", "store", "views"},
+    "kpis": {"errors", "periods", "stats"},
+    "models": {"errors", "stats", "book"},
+    "quality": {"errors", "book", "schema", "stats", "store"},
+    "i18n": {"errors", "periods"},
+    "theme": {"i18n"},
+    "charts": {"errors", "i18n", "kpis", "periods", "stats", "theme"},
+    "tables": {"errors", "i18n", "kpis", "theme"},
+    "show": {"book", "charts", "errors", "i18n", "kpis", "models", "periods", "tables", "theme"},
+    "stories": {"book", "errors", "i18n", "kpis", "models", "periods", "quality", "show", "stats"},
+    "report": {"config", "errors", "i18n", "importing", "periods", "book", "store", "theme"},
+}
+
+
+def requirement(text: str) -> tuple[str, str]:
+    name, bound = re.fullmatch(r"([A-Za-z0-9_.-]+)(>=[\d.]+)", text).groups()
+    return name.lower(), bound
+
+
+def imported(path: Path) -> set[str]:
+    """The parts of the package that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "salestrack":
+            parts = node.module.split(".")[1:2] or [alias.name for alias in node.names]
+            found.update(parts)
+        elif isinstance(node, ast.Import):
+            found.update(a.name.split(".")[1] for a in node.names if a.name.startswith("salestrack."))
+    return found
+
+
+def part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_nothing_on_the_right_is_imported_by_anything_on_the_left(path: Path) -> None:
+    own = part(path)
+    if own in ("__init__", "__main__", "cli"):
+        return
+    assert imported(path) - {own} <= MAY_IMPORT[own], f"{own} may import only {sorted(MAY_IMPORT[own])}"
+
+
+def test_conda_environment_has_the_packages_of_the_project() -> None:
+    wanted = dict(requirement(r) for r in PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["lab"])
+    wanted |= {n: b for n, b in map(requirement, PROJECT["dependency-groups"]["test"]) if n == "pytest"}
+    wanted = {CONDA_NAMES.get(name, name): bound for name, bound in wanted.items()}
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    conda = dict(requirement(entry) for entry in listed if entry != "pip")
+    assert conda.pop("python") == PROJECT["project"]["requires-python"]
+    assert conda == wanted
+
+
+def test_lock_pins_every_requirement_by_hash_and_names_no_host() -> None:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    locked = {m.lower().replace("_", "-") for m in re.findall(r"^([A-Za-z0-9_.-]+)==", text, re.M)}
+    groups = PROJECT["dependency-groups"]
+    named = [*PROJECT["project"]["dependencies"], *groups["lab"], *groups["test"]]
+    assert {requirement(r)[0].replace("_", "-") for r in named} <= locked
+    assert "://" not in text
+    blocks = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.M)[1:]
+    assert all("--hash=sha256:" in block for block in blocks)
+
+
+def test_make_lists_its_own_targets() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = set(re.search(r"^\.PHONY: (.*)$", makefile, re.M)[1].split())
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[1] for line in shown.splitlines()} == phony
+
+
+def test_import_salestrack_is_light() -> None:
+    code = "import salestrack, sys; print(*(m for m in ('sklearn', 'matplotlib', 'papermill', 'nbconvert') if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
