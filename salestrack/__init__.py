@@ -16,15 +16,17 @@ from salestrack.periods import Period
 if TYPE_CHECKING:
     from salestrack.book import Book
     from salestrack.models import win_probability
+    from salestrack.page import Page
     from salestrack.show import Show
 
 __version__ = "0.1.0"
 _LATER = {
     "Book": "salestrack.book",
+    "Page": "salestrack.page",
     "Show": "salestrack.show",
     "win_probability": "salestrack.models",
 }
-__all__ = ["Book", "Period", "Show", "win_probability", *kpis.__all__]
+__all__ = ["Book", "Page", "Period", "Show", "win_probability", *kpis.__all__]
 
 
 def __getattr__(name: str) -> Any:

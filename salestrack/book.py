@@ -94,12 +94,17 @@ class Book:
             raise AttributeError(name)
         return self.table(name)
 
+    @property
+    def tables(self) -> frozenset[str]:
+        """The names of all tables."""
+        return frozenset(self._views)
+
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._views})
 
     def has(self, *names: str) -> bool:
         """True when every one of these tables has at least one row as of the day."""
-        return all(self.table(name).limit(1).fetchone() is not None for name in names)
+        return all(self.table(name).limit(1).fetchall() for name in names)
 
     def kpi(self, function: Callable[..., pd.DataFrame], **options: Any) -> pd.DataFrame:
         """A KPI of this book: frames are bound by the names of the function's parameters.
@@ -109,13 +114,16 @@ class Book:
         """
         self._protect(options.get("by"))
         bound: dict[str, Any] = {}
-        for parameter in inspect.signature(function).parameters.values():
+        known = inspect.signature(function).parameters
+        for parameter in known.values():
             if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.name in self._views:
                 bound[parameter.name] = self.table(parameter.name)
             elif parameter.name == "as_of":
                 bound["as_of"] = self.as_of
             elif parameter.name == "fiscal_year_start":
                 bound["fiscal_year_start"] = self.config.fiscal_year_start_month
+        if "quotas" in bound and "as_of" not in known:  # a target whose time has not begun was not missed
+            bound["quotas"] = bound["quotas"].filter(f"period_start_date <= {self.at.day}")
         return function(**(bound | options))
 
     def _protect(self, by: str | list[str] | tuple[str, ...] | None) -> None:
@@ -146,7 +154,7 @@ class Book:
             return
         for needed in {"stage_spells": ["deals"], "credits": ["deals", "orders"]}.get(name, []):
             self._make(needed)
-        small = self.store.rows("deals") <= KEPT_IN_MEMORY
+        small = self.store.manifest["tables"].get("deals", {}).get("rows", 0) <= KEPT_IN_MEMORY
         kind = "TABLE" if name == "deals" and small else "VIEW"
         self._con.execute(f"CREATE {kind} {name} AS {self._views[name]}")
         self._made.add(name)

@@ -52,7 +52,7 @@ def cents(amount: str, rate: str) -> str:
     >>> duckdb.sql("SELECT " + cents("CAST(-2.345 AS DECIMAL(18,4))", "CAST(1 AS DECIMAL(18,8))")).fetchall()
     [(-235,)]
     """
-    return f"CAST(round({amount} * {rate}, 2) * 100 AS BIGINT)"
+    return f"CAST(round(CAST({amount} AS DECIMAL(20, 4)) * CAST({rate} AS DECIMAL(18, 8)), 2) * 100 AS BIGINT)"
 
 
 def local_date(stamp: str, zone: str) -> str:

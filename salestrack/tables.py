@@ -98,7 +98,9 @@ def _chosen(words: Words, table: pd.DataFrame) -> list[str]:
         names.remove("high")
     other = "_en" if words.language == "de" else "_de"
     pairs = {n: n.removesuffix(other) + f"_{words.language}" for n in names if n.endswith(other)}
-    gone = {n for n, own in pairs.items() if own in names} | ({other[1:]} if {"en", "de"} <= set(names) else set())
+    gone = {n for n, own in pairs.items() if own in names} | (
+        {other[1:]} if {"en", "de"} <= set(names) else set()
+    )
     names = [n for n in names if n not in gone]
     if "note" in names and table["note"].map(lambda v: is_unknown(v) or v == "").all():
         names.remove("note")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from salestrack.prepare import cents
+
 DATED = {  # plain facts: the column whose time says since when the fact is known
     "accounts": "created_at",
     "activities": "started_at",
@@ -86,7 +88,7 @@ SELECT d.deal_id, d.deal_name, d.account_id, v.credit_rep_id AS owner_rep_id, p.
        coalesce(y.territory_name, a.territory) AS territory, c.segment, c.industry, c.country_code,
        d.lead_source, d.deal_type, d.campaign_id, d.lead_id, s.pipeline_id, v.stage_id, s.stage_name, s.stage_order, v.status,
        v.amount, v.currency_code,
-       CASE WHEN v.status = 'open' THEN CAST(round(v.amount * r.rate, 2) * 100 AS BIGINT) ELSE v.amount_base_cents END AS amount_base_cents,
+       CASE WHEN v.status = 'open' THEN {cents("v.amount", "r.rate")} ELSE v.amount_base_cents END AS amount_base_cents,
        v.probability, d.created_at, {local_created} AS created_date, v.expected_close_date, v.closed_at, v.closed_date, v.closed_at_source,
        CASE WHEN v.status = 'lost' THEN d.lost_reason END AS lost_reason, v.pushes, v.reopened,
        e.entered_at AS stage_entered_at, l.created_at AS lead_created_at, d.next_step

@@ -21,8 +21,14 @@ PARAMETERS = (
     'language: str = "en"  # de or en\n'
     "horizon: int = 90  # Days"
 )
-SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="518pt" height="100pt" viewBox="0 0 518 100"><text y="20">42</text></svg>'
-TABLE = '<table class="kpi"><thead><tr><th scope="col">Month</th></tr></thead><tbody><tr><td>October</td></tr></tbody></table>'
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="518pt" height="100pt" viewBox="0 0 518 100">'
+    '<text y="20">42</text></svg>'
+)
+TABLE = (
+    '<table class="kpi"><thead><tr><th scope="col">Month</th></tr></thead>'
+    "<tbody><tr><td>October</td></tr></tbody></table>"
+)
 FIGURE = (
     "from IPython.display import display\n"
     f"display({{'image/svg+xml': {SVG!r}}}, raw=True, metadata={{'image/svg+xml': "
@@ -50,7 +56,7 @@ def notebook(*cells: Any, title: dict[str, str] | None = None, parameters: str |
 
 
 def save(folder: Path, **notebooks: Any) -> Path:
-    """Write notebooks as `name.ipynb`; a leading `n` of a name stands for what Python allows no name to start with."""
+    """Write notebooks as `name.ipynb`; the `n` in front is only there because Python wants a letter."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, node in notebooks.items():
         nbformat.write(node, folder / f"{name.removeprefix('n')}.ipynb")

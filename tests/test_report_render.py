@@ -171,7 +171,8 @@ def test_any_other_picture_without_description_is_refused(page: Any, cell: Any) 
 
 
 def test_tables_scroll_by_keyboard_and_name_their_heads(page: Any) -> None:
-    plain = "<table><thead><tr><th></th><th>Deals</th></tr></thead><tbody><tr><th>North</th><td>3</td></tr></tbody></table>"
+    head, body = "<tr><th></th><th>Deals</th></tr>", "<tr><th>North</th><td>3</td></tr>"
+    plain = f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
     great = f'<div style="overflow-x:auto;">{plain}</div>'
     soup = page(text("# A"), shown(text_html=plain), shown(text_html=great))
     frames = soup.select("div.scroll")

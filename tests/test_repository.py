@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "store": {"errors", "schema"},
     "prepare": {"config", "schema", "sources"},
     "importing": {"errors", "config", "schema", "sources", "prepare", "store"},
-    "views": set(),
+    "views": {"prepare"},
     "book": {"errors", "config", "importing", "periods", "prepare", "schema", "store", "views"},
     "kpis": {"errors", "periods", "stats"},
     "models": {"errors", "stats", "book"},
@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "charts": {"errors", "i18n", "kpis", "periods", "stats", "theme"},
     "tables": {"errors", "i18n", "kpis", "theme"},
     "show": {"book", "charts", "errors", "i18n", "kpis", "models", "periods", "tables", "theme"},
+    "page": {"book", "errors", "markup", "periods", "show"},
     "stories": {"book", "errors", "i18n", "kpis", "models", "periods", "quality", "show", "stats"},
     "report": {"config", "errors", "i18n", "importing", "periods", "book", "store", "theme"},
 }

@@ -77,7 +77,7 @@ class LevelEffect:
     other: float = 0.0
 
     def effect(self, values: pd.Series) -> Array:
-        return np.array([self.levels.get(value, self.other) for value in values], dtype=float)
+        return np.asarray(values.map(dict(self.levels)).fillna(self.other), dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -86,9 +86,9 @@ def fit_logistic(
     weights = fit.coef_[0]
     centre = x.mean(axis=0)
     model = _additive(columns, weights, centre, float(fit.intercept_[0]), horizon_days)
-    spread = _sandwich(x - centre, train, model.predict(train), c)
 
     def interval(rows: pd.DataFrame) -> tuple[Array, Array]:
+        spread = _sandwich(x - centre, train, model.predict(train), c)
         d = np.column_stack([np.ones(len(rows)), _design(rows, columns) - centre])
         half = Z95 * np.sqrt(np.einsum("ij,jk,ik->i", d, spread, d))
         middle = model.log_odds(rows)

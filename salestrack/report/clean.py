@@ -1,7 +1,7 @@
 """The normal form of committed notebooks: `python -m salestrack.report.clean notebooks/*.ipynb` writes it.
 
-No outputs, no counts, no marks of an editor, stable cell ids: a change of a notebook is then a change of its text.
-The fixer and the test are one function, `clean_text`.
+No outputs, no counts, no marks of an editor, stable cell ids: a change of a notebook is then a change of
+its text. The fixer and the test are one function, `clean_text`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _clean_cell(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(cells: list[dict[str, Any]]) -> None:
-    """Keep every id that is valid and the first of its kind; give the others one that follows from the place."""
+    """Keep every id that is valid and the first of its kind; give the others one that follows their place."""
     taken: set[str] = set()
     for place, cell in enumerate(cells, start=1):
         known = cell["id"]
@@ -84,7 +84,7 @@ def clean_files(paths: Sequence[Path], *, check: bool = False) -> list[Path]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`[--check] [PATH…]`: by default all notebooks in the folder `notebooks`; 1 when a check finds something."""
+    """`[--check] [PATH…]`, by default all in the folder `notebooks`; 1 when a check finds something."""
     check = "--check" in arguments
     paths = [Path(argument) for argument in arguments if argument != "--check"]
     changed = clean_files(paths or sorted(Path("notebooks").glob("*.ipynb")), check=check)

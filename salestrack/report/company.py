@@ -12,11 +12,18 @@ from salestrack.config import FILE, load_config
 from salestrack.errors import MissingData
 from salestrack.periods import Period
 
-
-# What the record of a report keeps of each load: rows in = accepted + superseded + quarantined + excluded + footer.
+# What a report's record keeps of each load; the rows read are the sum of the five kinds after them.
 LOADED = (
-    "file", "table_name", "rows_read", "accepted", "superseded", "quarantined", "excluded", "footer", "amounts",
-)  # fmt: skip
+    "file",
+    "table_name",
+    "rows_read",
+    "accepted",
+    "superseded",
+    "quarantined",
+    "excluded",
+    "footer",
+    "amounts",
+)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ logger = logging.getLogger("salestrack.report")
 # removed as well because pages are also opened by mail programs and converters that know no policy.
 FORBIDDEN = (
     "script", "iframe", "object", "embed", "applet", "link", "base", "form", "input", "button", "textarea",
-    "select", "audio", "video", "source", "track", "frame", "frameset", "foreignobject", "animate", "set", "portal",
+    "select", "audio", "video", "source", "track", "frame", "frameset", "foreignobject", "animate", "set",
 )  # fmt: skip
 LINKS = (
     "href",

@@ -126,7 +126,9 @@ def _typed(name: str, value: object, kind: str) -> Scalar:
         if not re.fullmatch(_TEXT[kind], value, re.ASCII):
             raise wrong
         return _READ[kind](value)
-    if not isinstance(value, int | float) or type(value).__name__ not in _FIT.get(kind, ("bool", "int", "float")):
+    if not isinstance(value, int | float) or type(value).__name__ not in _FIT.get(
+        kind, ("bool", "int", "float")
+    ):
         raise wrong
     if isinstance(value, float) and value - value != 0:  # NaN and infinity have no JSON form
         raise wrong
@@ -143,7 +145,11 @@ def _encodes(text: str) -> bool:
 
 _KINDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
 _TEXT = {"int": r"-?\d{1,18}", "float": r"-?\d{1,18}(\.\d{1,18})?", "bool": r"(?i:true|false)"}
-_READ: dict[str, Callable[[str], Scalar]] = {"int": int, "float": float, "bool": lambda t: t.lower() == "true"}
+_READ: dict[str, Callable[[str], Scalar]] = {
+    "int": int,
+    "float": float,
+    "bool": lambda t: t.lower() == "true",
+}
 _FIT = {"int": ("int",), "float": ("int", "float"), "bool": ("bool",), "str": ()}
 
 

@@ -210,7 +210,7 @@ def write_file(path: Path, text: str) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Wait until the names in a folder and the folders in it are on the disk; files are synced when written."""
+    """Wait until the names in a folder and in its folders are on the disk; files are synced when written."""
     for path in [*(found for found in folder.rglob("*") if found.is_dir()), folder]:
         sync_folder(path)
 

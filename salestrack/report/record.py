@@ -53,7 +53,12 @@ def manifest(
         "language": language,
         "time_zone": source.time_zone,
         "parameters": dict(parameters),
-        "data": {"sha256": source.fingerprint, "inputs": dict(source.inputs), "tables": dict(source.tables), "loads": list(source.loads)},
+        "data": {
+            "sha256": source.fingerprint,
+            "inputs": dict(source.inputs),
+            "tables": dict(source.tables),
+            "loads": list(source.loads),
+        },
         "notebooks": {path.name: file_hash(path) for path in notebooks},
         "pages": list(pages),
         "checks": list(CHECKS),

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from jinja2 import pass_context
 from nbconvert.exporters.html import HTMLExporter
 from nbconvert.exporters.templateexporter import TemplateExporter
@@ -106,7 +105,7 @@ class ReportExporter(HTMLExporter):
     @property
     def default_config(self) -> Config:
         ours = Config({"NbConvertBase": {"display_data_priority": list(SHOWN)}})
-        theirs = super().default_config.copy()
+        theirs: Config = super().default_config.copy()
         theirs.merge(ours)
         return theirs
 
@@ -122,11 +121,11 @@ class ReportExporter(HTMLExporter):
         return str(MarkdownWithMath(renderer=renderer).render(source))
 
     def default_filters(self) -> Any:
-        yield from super().default_filters()
+        yield from super().default_filters()  # type: ignore[no-untyped-call]
         yield ("filter_data_type", _best)
         yield ("is_wide", is_wide)
 
-    def from_notebook_node(
+    def from_notebook_node(  # type: ignore[override]
         self, nb: Any, resources: dict[str, Any] | None = None, **options: Any
     ) -> tuple[str, dict[str, Any]]:
         """The page of an executed notebook; `resources["frame"]` says what stands around it."""
@@ -224,9 +223,7 @@ def _describe(output: Any, cells: Sequence[Any], index: int, frame: Frame, stric
     best = _best(output.get("data", {}))
     if not best or best[0] not in IMAGES:
         return
-    words = output.setdefault("metadata", nbformat.NotebookNode()).setdefault(
-        best[0], nbformat.NotebookNode()
-    )
+    words = output.setdefault("metadata", {}).setdefault(best[0], {})
     if str(words.get("alt") or "").strip():
         return
     where = place(cells, index, frame.language)
@@ -240,7 +237,7 @@ def _describe(output: Any, cells: Sequence[Any], index: int, frame: Frame, stric
 
 def make_exporter() -> ReportExporter:
     """The exporter that a run uses for all its pages: making one costs more than ten pages."""
-    return ReportExporter(strict=True)
+    return ReportExporter(strict=True)  # type: ignore[no-untyped-call]
 
 
 def page_names(names: Sequence[str]) -> list[str]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from salestrack.errors import InputError, MissingData
 from salestrack.periods import Period
 from salestrack.report.company import Source, read_source
+from salestrack.report.guard import private_files, stopped_by_signals
 from salestrack.report.progress import Lines, Progress, Step
 from salestrack.report.publish import Shelf, utc_now, write_file
 from salestrack.report.quick import quick_jupyter
-from salestrack.report.record import as_json, manifest, page_entry, versions
-from salestrack.report.redact import redacted, secrets
+from salestrack.report.record import as_json, manifest
+from salestrack.report.redact import redacted
 from salestrack.report.texts import LANGUAGES
 
 if TYPE_CHECKING:
@@ -86,14 +85,19 @@ def run_report(
         Path(data_dir), month, language, Path(notebooks or NOTEBOOKS), only, jobs, parameters or {}
     )
     limits = execute.Limits(cell_seconds, run_seconds)
-    with _private_files(group_readable), _stopped_by_signals():
+    with private_files(group_readable), stopped_by_signals():
         return _make(order, Path(out).resolve(), limits, progress or Lines())
 
 
 def _checked(
-    data_dir: Path, month: str | None, language: str | None, folder: Path, only: Sequence[str] | None, jobs: int,
+    data_dir: Path,
+    month: str | None,
+    language: str | None,
+    folder: Path,
+    only: Sequence[str] | None,
+    jobs: int,
     parameters: Mapping[str, object],
-) -> Order:  # fmt: skip
+) -> Order:
     from salestrack.report.notebooks import checked_parameters, chosen, find_notebooks, read_notebook
 
     if month is not None:
@@ -115,6 +119,7 @@ def _checked(
 
 def _make(order: Order, out: Path, limits: Any, progress: Progress) -> Path:
     from salestrack.report.kernels import Kernels
+    from salestrack.report.pages import frame_of, write_pages
 
     started, clock = utc_now(), time.monotonic()
     shelf = Shelf(out)
@@ -129,7 +134,8 @@ def _make(order: Order, out: Path, limits: Any, progress: Progress) -> Path:
         stage = stack.enter_context(shelf.stage(source.month))
         runs = _run(order, source, language, kernels, limits, progress, shelf)
         progress(Step("writing pages", "phase"))
-        pages = _write_pages(stage, runs, order, source, language)
+        from_source = frame_of(source, language, order.draft)
+        pages = write_pages(stage, [(run.notebook.name, run.node) for run in runs], from_source)
         record = manifest(source, language, order.parameters, [run.notebook.path for run in runs], pages)
         _write_records(stage, record, runs, order, started, clock)
         folder = shelf.publish(stage, source.month, draft=order.draft)
@@ -146,6 +152,7 @@ def _run(
     """All notebooks, run, in reading order; one that fails is kept for whoever looks for the cause."""
     from salestrack.report.execute import NotebookFailed, run_notebooks
     from salestrack.report.notebooks import run_values
+    from salestrack.report.pages import notebook_text
 
     values = {}
     for notebook in order.notebooks:
@@ -168,7 +175,7 @@ def _run(
         )
     except NotebookFailed as failure:
         if failure.node is not None:
-            shelf.keep_failed(source.month, failure.notebook.name, _notebook_text(failure.node))
+            shelf.keep_failed(source.month, failure.notebook.name, notebook_text(failure.node))
         raise type(failure)(
             redacted(str(failure)), exit_code=failure.exit_code, notebook=failure.notebook, node=None
         ) from None
@@ -199,51 +206,6 @@ def _by_length(shelf: Shelf) -> Any:
     return key
 
 
-def _write_pages(
-    stage: Path, runs: Sequence[Run], order: Order, source: Source, language: str
-) -> list[dict[str, str]]:
-    from salestrack.report.render import Frame, links, make_exporter, page_names
-
-    exporter = make_exporter()
-    names = [run.notebook.name for run in runs]
-    nodes = [_clean_node(run.node) for run in runs]
-    entries = []
-    (stage / "notebooks").mkdir()
-    for number, (name, node, file) in enumerate(zip(names, nodes, page_names(names), strict=True)):
-        navigation = links(nodes, names, language, number)
-        frame = Frame(
-            language=language, company=source.name, month=source.month, notebook=name, pages=navigation, draft=order.draft,
-            source=source.fingerprint[:12], version=versions()["salestrack"], time_zone=source.time_zone,
-            archive="../../index.html" if order.draft else "../index.html",
-        )  # fmt: skip
-        page, _ = exporter.from_notebook_node(node, {"frame": frame})
-        write_file(stage / file, page)
-        write_file(stage / "notebooks" / f"{name}.ipynb", _notebook_text(node))
-        entries.append(page_entry(file, navigation[number].title, name, page))
-    return entries
-
-
-def _clean_node(node: Any) -> Any:
-    """An executed notebook without papermill's notes, the random id of its cell and any secret."""
-    import nbformat
-
-    node = nbformat.reads(redacted(nbformat.writes(node), secrets()), as_version=4)  # type: ignore[no-untyped-call]
-    node.metadata.pop("papermill", None)
-    for cell in node.cells:
-        cell.metadata.pop("papermill", None)
-        if not cell.metadata.get("tags", True):
-            del cell.metadata["tags"]
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell["id"] = "injected-parameters"
-    return node
-
-
-def _notebook_text(node: Any) -> str:
-    import nbformat
-
-    return str(nbformat.writes(_clean_node(node))) + "\n"  # type: ignore[no-untyped-call]
-
-
 def _write_records(
     stage: Path, record: Mapping[str, Any], runs: Sequence[Run], order: Order, started: str, clock: float
 ) -> None:
@@ -265,32 +227,3 @@ def _write_archive(shelf: Shelf, source: Source, language: str) -> None:
 
     manifests = [shelf.manifest(month) for month in shelf.months()]
     shelf.write("index.html", archive_page(manifests, source.name, language))
-
-
-@contextmanager
-def _private_files(group_readable: bool) -> Iterator[None]:
-    """What the run writes is for its owner (and the group, if wanted), whatever the caller's umask."""
-    before = os.umask(0o027 if group_readable else 0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the run as an error does: kernels killed, stage removed, lock free, 128 + signal."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set handlers
-        return
-
-    def stop(number: int, _: Any) -> None:
-        raise SystemExit(128 + number)
-
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = [(number, signal.signal(number, stop)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)

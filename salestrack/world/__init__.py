@@ -1,7 +1,7 @@
-"""An invented company whose truth is known: exports as its systems would write them, and the true probabilities.
+"""An invented company whose truth is known: its systems' exports, and the true chances of its deals.
 
-`generate` writes the files of a world, `truth` gives the true probabilities at any days. A world of any size is
-made block by block and never held in memory.
+`generate` writes the files of a world, `truth` gives the true probabilities at any days. A world of any
+size is made block by block and never held in memory.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from salestrack.errors import CannotWrite, InputError
 from salestrack.world import activities, commerce, crm, leads, marketing, plan, writing
@@ -23,12 +24,13 @@ from salestrack.world.deals import Arrivals, draw
 from salestrack.world.parameters import BLOCK, Ints, Random, World, day_number
 from salestrack.world.people import Market
 from salestrack.world.process import Process, horizons
-from salestrack.world.simulate import CLOSED_WON, Block, Life
+from salestrack.world.simulate import Block, Life
+from salestrack.world.weeks import CLOSED_WON
 
 __all__ = ["World", "generate", "truth"]
 
 HORIZONS = ("p_win", "p_quarter_end", "p_13_weeks", "p_26_weeks")
-TOML = '''[company]
+TOML = """[company]
 name = "Kelvarra Technik"
 currency = "EUR"
 time_zone = "Europe/Berlin"
@@ -43,7 +45,7 @@ win_rate = 0.32
 selling_time_share = 0.38
 net_promoter_score = 35
 pipeline_coverage = 3.0
-'''
+"""
 
 
 def generate(out: Path | str, **parameters: Any) -> World:
@@ -66,7 +68,9 @@ def generate(out: Path | str, **parameters: Any) -> World:
     crm.write_people(world, market, crm_folder)
     crm.write_accounts(world, market, first_win, crm_folder)
     commerce.write_products(crm_folder)
-    orders = commerce.joined(commerce.deal_orders(world, wins), commerce.repeat_orders(world, market, first_win))
+    orders = commerce.joined(
+        commerce.deal_orders(world, wins), commerce.repeat_orders(world, market, first_win)
+    )
     commerce.write_orders(orders, crm_folder)
     marketing.write_campaigns(world, crm_folder)
     plan.write_territories(manual)
@@ -107,7 +111,7 @@ def truth(world: World, dates: Sequence[date], *, outcomes: bool = False) -> pd.
     for first, block in blocks(world, Market(world), dates):
         rows = block.truth
         frame = pd.DataFrame({name: rows[name] for name in HORIZONS})
-        frame.insert(0, "date", np.asarray(rows["day"]).astype("datetime64[D]").astype("datetime64[s]"))
+        frame.insert(0, "date", rows["day"].astype("datetime64[D]").astype("datetime64[s]"))
         frame.insert(0, "deal_id", writing.words(writing.ids("deal", first + rows["deal"])))
         if outcomes:
             frame["outcome"], frame["closed_date"] = _outcomes(block)
@@ -127,8 +131,6 @@ def blocks(world: World, market: Market, dates: Sequence[date]) -> Iterator[tupl
     written, early = 0, arrivals.before()
     for number, start in enumerate(range(0, len(early), BLOCK)):
         block = live(10, number, early[start : start + BLOCK])
-        _, _, closed = block.status()
-        closed = np.where(block.reopened > 0, -1, closed)
         block = block.take(np.flatnonzero(_open_at_start(world, block)))
         yield written, block
         written += len(block.stage)
@@ -139,25 +141,25 @@ def blocks(world: World, market: Market, dates: Sequence[date]) -> Iterator[tupl
         yield written + first, live(11, number, days)
 
 
-def _open_at_start(world: World, block: Block) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _open_at_start(world: World, block: Block) -> NDArray[np.bool_]:
     """Deals of the warm-up that are open when the recorded time starts."""
     moves, start = block.moves, day_number(world.start)
     stage = np.zeros(len(block.stage), dtype=np.int64)
     before = moves["day"] < start
     stage[moves["deal"][before]] = moves["stage"][before]
     kept = (stage < CLOSED_WON) & ~((block.deals.deleted >= 0) & (block.deals.deleted <= start))
-    return np.asarray(kept)
+    return kept
 
 
-def _outcomes(block: Block) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _outcomes(block: Block) -> tuple[NDArray[np.str_], NDArray[np.datetime64]]:
     """How the deal's life of each row of the truth ended: its first closing after that day."""
     moves = block.moves
     closing = moves["stage"] >= CLOSED_WON
     key = moves["deal"][closing] * 100_000 + moves["day"][closing]
     order = np.argsort(key, kind="stable")
     key, stage = np.append(key[order], -1), np.append(moves["stage"][closing][order], -1)
-    row, deal = np.asarray(block.truth["deal"]), np.asarray(block.truth["day"])
-    place = np.searchsorted(key[:-1], row * 100_000 + deal, side="right")
+    row = block.truth["deal"]
+    place = np.searchsorted(key[:-1], row * 100_000 + block.truth["day"], side="right")
     found = key[place] // 100_000 == row
     end = np.where(block.deals.deleted[row] >= 0, "deleted", "open")
     outcome = np.where(found, np.where(stage[place] == CLOSED_WON, "won", "lost"), end)
@@ -205,7 +207,7 @@ def _note_first(first_win: Ints, wins: Wins) -> None:
 def _write_truth(block: Block, first: int, folder: Path) -> None:
     rows = block.truth
     cells = {"deal_id": writing.ids("deal", first + rows["deal"]), "date": writing.dates(rows["day"])}
-    cells |= {name: writing.fraction(np.asarray(rows[name]), 4) for name in HORIZONS}
+    cells |= {name: writing.fraction(rows[name], 4) for name in HORIZONS}
     writing.append(folder / "deal_truth.csv", cells)
 
 
@@ -213,19 +215,23 @@ def _description(world: World) -> str:
     """world.json: parameters and the rules by which the truth is to be read."""
     rules = {
         "file": "one row per deal and month end at which it is open; deals deleted by then are left out",
-        "p": "probability that the deal's current life ends as won, given all that is recorded up to the end of that day; "
-        "the observer knows the process, the rep's skill and the account's quality, not the deal's own quality",
+        "p": "probability that the deal's current life ends as won, given all that is recorded up to the end "
+        "of that day; the observer knows the process, the first owner's skill, the account's quality and the "
+        "amount even where it was entered late, but not the deal's own quality",
         "p_win": "ever",
         "p_quarter_end": "by the last day of the calendar quarter in which the following day lies",
         "p_13_weeks": "within 91 days",
         "p_26_weeks": "within 182 days",
-        "amounts": "changes of amounts and owners tell nothing about the outcome; the first amount and owner do",
+        "amounts": "changes of amounts and owners tell nothing about the outcome, the first ones do",
         "reopened": "closed deals are reopened at random; the first life counts up to its closing, "
         "a reopened deal has rows of its new life",
-        "deleted": "deals are deleted at random, whatever their outcome; an outcome after the deletion is not recorded",
-        "activities": "recorded from the start of the world on; deals created before it have stage history only",
+        "deleted": "deals are deleted at random, whatever their outcome; what would follow is not recorded",
+        "activities": "recorded from the start of the world on; before it there is stage history only",
     }
-    ends = {day.isoformat(): {k: v.isoformat() for k, v in horizons(day).items()} for day in world.month_ends()}
+    ends = {
+        day.isoformat(): {k: v.isoformat() for k, v in horizons(day).items()} for day in world.month_ends()
+    }
     parameters = {k: v.isoformat() if isinstance(v, date) else v for k, v in asdict(world).items()}
-    rules_and_dates = {"world": parameters, "end": world.end.isoformat(), "rules": rules, "horizon_dates": ends}
-    return dumps(rules_and_dates, indent=1, ensure_ascii=False) + "\n"
+    end = world.end.isoformat()
+    every = {"world": parameters, "end": end, "rules": rules, "horizon_dates": ends}
+    return dumps(every, indent=1, ensure_ascii=False) + "\n"

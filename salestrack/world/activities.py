@@ -19,8 +19,15 @@ MIX = np.array([
     [0.28, 0.32, 0.05, 0.18, 0.17],
 ])  # fmt: skip
 SHORTEST, LONGEST = np.array([4, 6, 5, 30, 60]), np.array([40, 24, 16, 95, 190])
-WEEKLY = ((ADMIN, 15.4, 2, 1), (INTERNAL, 4.2, 1, 0), (CALLS, 10.8, 2, 0), (EMAILS, 7.2, 2, 0), (PREPARATION, 9.4, 2, 1),
-          (TRAVEL, 8.0, 2, 1), (TRAINING, 7.0, 6, 2))  # fmt: skip
+WEEKLY = (
+    (INTERNAL, 4.2, 1, 0),
+    (CALLS, 10.8, 2, 0),
+    (EMAILS, 7.2, 2, 0),
+    (ADMIN, 15.4, 2, 1),
+    (PREPARATION, 9.4, 2, 1),
+    (TRAVEL, 8.0, 2, 1),
+    (TRAINING, 7.0, 6, 2),
+)
 """Entries of the time sheets: kind, hours since the last one, every how many weeks, in which of them."""
 ABSENT = 0.075
 
@@ -73,7 +80,7 @@ def time_sheets(world: World, market: Market) -> Entries:
 
 
 def write(world: World, found: Entries, counts: tuple[int, int], random: Random, to: Path) -> tuple[int, int]:
-    """Add to both files; `counts` are the tasks and events written so far, the result includes the new ones."""
+    """Add to both files; `counts` are the tasks and events written so far, the result has the new counts."""
     meeting = np.isin(found.kind, (ONLINE, VISIT, INTERNAL))
     tasks, events = found.take(np.flatnonzero(~meeting)), found.take(np.flatnonzero(meeting))
     size, subjects = len(tasks.day), labels.SUBJECTS[world.language]

@@ -30,7 +30,7 @@ class Lines:
 
 
 def lines_of(amount: Ints, family: Ints, currency: Ints, discount: Ints) -> Lines:
-    """Lines that add up to the amounts: the dearest product that fits, days of consulting, and a flat rest."""
+    """Lines that add up to the amounts: the dearest product that fits, consulting, and a flat rest."""
     price = price_list(currency)
     rest, parts, row = amount.copy(), [], np.arange(len(amount))
     ladder = np.array(labels.LADDERS)[family]
@@ -147,6 +147,9 @@ def repeat_orders(world: World, market: Market, first_win: Ints) -> Orders:
     return Orders(account, np.full(size, -1), day, currency, owner, Lines(*lines), sale)
 
 
+HEADS = ("account", "deal", "day", "currency", "owner")
+
+
 def by_day(orders: Orders) -> Orders:
     """The same orders, the oldest first."""
     order = np.argsort(orders.day, kind="stable")
@@ -154,21 +157,19 @@ def by_day(orders: Orders) -> Orders:
     place[order] = np.arange(len(order))
     row = place[orders.lines.row]
     lines = np.argsort(row, kind="stable")
-    columns = [column[lines] for column in vars(orders.lines).values()]
-    heads = [getattr(orders, name)[order] for name in ("account", "deal", "day", "currency", "owner")]
-    return Orders(*heads, Lines(row[lines], *columns[1:]), orders.sale_type[lines])
+    _, *columns = (column[lines] for column in vars(orders.lines).values())
+    heads = {name: getattr(orders, name)[order] for name in HEADS}
+    return Orders(**heads, lines=Lines(row[lines], *columns), sale_type=orders.sale_type[lines])
 
 
 def joined(first: Orders, second: Orders) -> Orders:
     """Both as one, the oldest first."""
-    heads = [
-        np.concatenate([getattr(part, name) for part in (first, second)])
-        for name in ("account", "deal", "day", "currency", "owner", "sale_type")
-    ]
-    shift = np.array([0, len(first.account)])
-    pairs = zip(vars(first.lines).items(), vars(second.lines).values(), strict=True)
-    lines = [np.concatenate([one, two + shift[1] * (name == "row")]) for (name, one), two in pairs]
-    return by_day(Orders(*heads[:5], Lines(*lines), heads[5]))
+    heads = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in HEADS}
+    sale_type = np.concatenate([first.sale_type, second.sale_type])
+    row = np.concatenate([first.lines.row, len(first.account) + second.lines.row])
+    pairs = zip(vars(first.lines).values(), vars(second.lines).values(), strict=True)
+    _, *columns = (np.concatenate(pair) for pair in pairs)
+    return by_day(Orders(**heads, lines=Lines(row, *columns), sale_type=sale_type))
 
 
 def write_orders(orders: Orders, to: Path) -> None:
@@ -228,7 +229,9 @@ def write_surveys(world: World, market: Market, first_win: Ints, to: Path) -> No
     start, end = day_number(world.start), day_number(world.end)
     customers = np.flatnonzero(((first_win >= 0) & (first_win < end - 30)) | (accounts.customer > 0))
     size = min(world.scale(320, 0.7), 50_000) if len(customers) else 0
-    account = customers[np.floor(random.uniform(size) * len(customers)).astype(np.int64)] if size else customers
+    account = (
+        customers[np.floor(random.uniform(size) * len(customers)).astype(np.int64)] if size else customers
+    )
     since = np.maximum(np.where(accounts.customer[account] > 0, start, first_win[account] + 14), start)
     day = since + np.floor(random.uniform(size) * (end - 12 - since)).astype(np.int64)
     asked, order = day, np.argsort(day, kind="stable")

@@ -1,4 +1,4 @@
-"""The Salesforce files of deals: opportunities, their history and lines, accounts, people, stages, products."""
+"""The Salesforce files of deals: opportunities, their history and lines, accounts, people, stages."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import numpy as np
 
 from salestrack.world import labels, writing
 from salestrack.world.commerce import lines_of
-from salestrack.world.parameters import Ints, Random, World, day_number
+from salestrack.world.parameters import Floats, Ints, Random, World, day_number
 from salestrack.world.people import Market, team_of
-from salestrack.world.simulate import CLOSED_LOST, CLOSED_WON, Block
+from salestrack.world.simulate import AMOUNT, CLOSE, CLOSED_LOST, OWNER, Block
+from salestrack.world.weeks import CLOSED_WON
 
 FIELDS = ("Amount", "CloseDate", "OwnerId")
 
 
-def write_deals(world: World, market: Market, block: Block, first: int, isnew: Ints, random: Random, to: Path) -> None:
+def write_deals(
+    world: World, market: Market, block: Block, first: int, isnew: Ints, random: Random, to: Path
+) -> None:
     """Opportunity.csv: one row per deal as it is at the end."""
     deals, size, words = block.deals, len(block.stage), world.language
     number, (moved, second, closed) = np.arange(first, first + len(block.stage)), block.status()
@@ -56,10 +59,13 @@ def write_deals(world: World, market: Market, block: Block, first: int, isnew: I
     writing.append(to / "Opportunity.csv", cells)
 
 
-def pick_reason(u: writing.Floats, family: Ints) -> Ints:
+def pick_reason(u: Floats, family: Ints) -> Ints:
     """Why a deal was lost: price more often for machines."""
-    edges = np.array([[0.26, 0.46, 0.6, 0.76, 0.9], [0.4, 0.6, 0.74, 0.84, 0.95], [0.24, 0.4, 0.58, 0.8, 0.95]])
-    return (u[:, None] > edges[family]).sum(axis=1)
+    edges = np.array(
+        [[0.26, 0.46, 0.6, 0.76, 0.9], [0.4, 0.6, 0.74, 0.84, 0.95], [0.24, 0.4, 0.58, 0.8, 0.95]]
+    )
+    reason: Ints = (u[:, None] > edges[family]).sum(axis=1)
+    return reason
 
 
 def _last_touch(block: Block, day: Ints, second: Ints) -> tuple[Ints, Ints]:
@@ -103,8 +109,8 @@ def write_changes(block: Block, first: int, to: Path) -> None:
 
 
 def _value(what: Ints, value: Ints) -> writing.Bytes:
-    parts = [writing.money, writing.dates, lambda v: writing.ids("user", v)]
-    return np.hstack([part(np.where(what == kind, value, -1)) for kind, part in enumerate(parts)])
+    amount, close, owner = (np.where(what == kind, value, -1) for kind in (AMOUNT, CLOSE, OWNER))
+    return np.hstack([writing.money(amount), writing.dates(close), writing.ids("user", owner)])
 
 
 def write_lines(block: Block, first: int, count: int, to: Path) -> int:
@@ -151,7 +157,9 @@ def write_accounts(world: World, market: Market, first_win: Ints, to: Path) -> N
         "OwnerId": writing.ids("user", market.occupant[accounts.seat[which], world.weeks - 1]),
         "Type": writing.text(["Prospect", "Customer"], bought.astype(np.int64)),
         "Segment__c": writing.text(labels.SEGMENTS, segment),
-        "CreatedDate": writing.stamps(accounts.created[which], 7 * 3600 + np.floor(u[5] * 500).astype(np.int64) * 60),
+        "CreatedDate": writing.stamps(
+            accounts.created[which], 7 * 3600 + np.floor(u[5] * 500).astype(np.int64) * 60
+        ),
     }
     writing.append(to / "Account.csv", cells)
     people = {
@@ -178,10 +186,12 @@ def account_names(account: Ints, place: Ints) -> writing.Bytes:
     ])  # fmt: skip
 
 
-def _cities(place: Ints, u: writing.Floats) -> writing.Bytes:
+def _cities(place: Ints, u: Floats) -> writing.Bytes:
     sizes = np.array([len(p.cities) for p in labels.PLACES])
     every = [city for p in labels.PLACES for city in p.cities]
-    return writing.text(every, (np.cumsum(sizes) - sizes)[place] + np.floor(u * sizes[place]).astype(np.int64))
+    return writing.text(
+        every, (np.cumsum(sizes) - sizes)[place] + np.floor(u * sizes[place]).astype(np.int64)
+    )
 
 
 def write_people(world: World, market: Market, to: Path) -> None:
@@ -200,7 +210,9 @@ def write_people(world: World, market: Market, to: Path) -> None:
     writing.append(to / "User.csv", users)
     roles = {
         "Id": writing.ids("role", np.arange(teams + 1)),
-        "Name": writing.text([*(f"Sales {team}" for team in labels.TEAMS), "Head of Sales"], np.arange(teams + 1)),
+        "Name": writing.text(
+            [*(f"Sales {team}" for team in labels.TEAMS), "Head of Sales"], np.arange(teams + 1)
+        ),
         "ParentRoleId": writing.ids("role", np.append(np.full(teams, teams), -1)),
     }
     writing.append(to / "UserRole.csv", roles)

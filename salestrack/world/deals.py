@@ -1,4 +1,4 @@
-"""The deals of one block as they are created: who, what, how much, and their place on the grid of the process."""
+"""The deals of one block as they are created: who, what, how much, and their place on the grid."""
 
 from __future__ import annotations
 
@@ -138,7 +138,8 @@ def _accounts(market: Market, random: Random, days: Ints) -> Ints:
     known = np.where(days < market.days[0], np.floor(ESTABLISHED * len(market.accounts.seat)), known)
     lately, anyone = random.uniform(2, len(days))
     back = np.where(random.uniform(len(days)) < 0.5, 0.1 * lately, anyone)
-    return np.minimum(np.floor(known * (1 - back)), known - 1).astype(np.int64)
+    chosen: Ints = np.minimum(np.floor(known * (1 - back)), known - 1).astype(np.int64)
+    return chosen
 
 
 def _expected(days: Ints, random: Random) -> Ints:

@@ -29,7 +29,9 @@ TERRITORY_TEAM = (0, 1, 1, 2, 2, 3)
 TEAMS = ("DACH", "North", "West", "Americas")
 
 PLACES = (
-    Place("DE", 0, 0, 0.68, ("Bremen", "Ulm", "Leipzig", "Kassel", "Aachen", "Rostock"), ("GmbH", "AG", "KG")),
+    Place(
+        "DE", 0, 0, 0.68, ("Bremen", "Ulm", "Leipzig", "Kassel", "Aachen", "Rostock"), ("GmbH", "AG", "KG")
+    ),
     Place("AT", 0, 0, 0.14, ("Linz", "Graz"), ("GmbH", "KG")),
     Place("CH", 0, 1, 0.18, ("Zug", "Bern", "Aarau"), ("AG", "GmbH")),
     Place("GB", 1, 2, 0.85, ("Leeds", "Bristol", "Derby", "Cardiff"), ("Ltd", "plc")),
@@ -47,7 +49,16 @@ SEGMENTS = ("Enterprise", "Mid-Market", "Small Business")
 SEGMENT_SHARE = (0.18, 0.44, 0.38)
 SEGMENT_EFFECT = (-0.15, 0.15, -0.05)
 SEGMENT_SIZE = (1.7, 1.0, 0.62)
-INDUSTRIES = ("Machinery", "Logistics", "Food", "Chemicals", "Automotive", "Energy", "Packaging", "Medical Devices")
+INDUSTRIES = (
+    "Machinery",
+    "Logistics",
+    "Food",
+    "Chemicals",
+    "Automotive",
+    "Energy",
+    "Packaging",
+    "Medical Devices",
+)
 
 SOURCES = {
     "en": ("Website", "Paid Search", "Trade Show", "Customer Referral", "Partner", "Cold Outreach"),
@@ -66,7 +77,6 @@ STAGES = {
     "en": ("Qualification", "Needs Analysis", "Proposal", "Negotiation", "Closed Won", "Closed Lost"),
     "de": ("Qualifizierung", "Bedarfsanalyse", "Angebot", "Verhandlung", "Gewonnen", "Verloren"),
 }
-STAGE_NAMES = ("Qualification", "Needs Analysis", "Proposal", "Negotiation", "Closed Won", "Closed Lost")
 PROBABILITIES = (10, 30, 60, 80, 100, 0)
 FORECASTS = ("Pipeline", "Pipeline", "Best Case", "Commit", "Closed", "Omitted")
 
@@ -83,10 +93,17 @@ SUBJECTS = {
     "de": ("Anruf", "E-Mail", "Notiz", "Online-Termin", "Besuch"),
 }
 TYPES = (
-    "Call", "Email", "Note", "Online Meeting", "Customer Visit", "Internal Meeting", "Administration", "Travel",
-    "Training", "Preparation", "Call", "Email",
+    "Call", "Email", "Note", "Online Meeting", "Customer Visit", "Internal Meeting", "Administration",
+    "Travel", "Training", "Preparation", "Call", "Email",
 )  # fmt: skip
-TITLES = ("Head of Production", "Einkauf", "Managing Director", "IT Manager", "Werkleitung", "Project Manager")
+TITLES = (
+    "Head of Production",
+    "Einkauf",
+    "Managing Director",
+    "IT Manager",
+    "Werkleitung",
+    "Project Manager",
+)
 
 
 @dataclass(frozen=True)
@@ -121,24 +138,25 @@ LADDERS = ((2, 1, 0), (5, 4, 3), (7, 7, 6))
 CONSULTING, SET_UP, KIT, MAINTENANCE = 8, 9, 10, 11
 
 FIRST_NAMES = (
-    "Annika", "Oliver", "Birgit", "Henry", "Carsten", "Ruth", "Dörte", "Simon", "Elif", "Marcus", "Friederike",
-    "Alice", "Gregor", "Nora", "Hanno", "Isla", "Jonas", "Karla", "Lennart", "Maeve", "Nils", "Olga", "Pascal",
-    "Quirin", "Rosa", "Silke", "Tobias", "Una", "Viktor", "Wiebke", "Yannick", "Zoe",
+    "Annika", "Oliver", "Birgit", "Henry", "Carsten", "Ruth", "Dörte", "Simon", "Elif", "Marcus",
+    "Friederike", "Alice", "Gregor", "Nora", "Hanno", "Isla", "Jonas", "Karla", "Lennart", "Maeve", "Nils",
+    "Olga", "Pascal", "Quirin", "Rosa", "Silke", "Tobias", "Una", "Viktor", "Wiebke", "Yannick", "Zoe",
 )  # fmt: skip
 LAST_NAMES = (
-    "Ahrendsen", "Brackwell", "Cordeshagen", "Dunmoor", "Eschenfelder", "Farnleigh", "Grotenbach", "Hartwick",
-    "Immenroth", "Jessamond", "Kaltenried", "Lindqvale", "Mohrhagen", "Netherby", "Osterkamp", "Pellworth",
-    "Quendler", "Rothmere", "Söhlbrandt", "Thistleby", "Uhlenbrook", "Vossberg", "Wetherhill", "Zarnikow",
-    "Aldermoor", "Bickenbach", "Crosswell", "Dreesbach", "Elmsgate",
+    "Ahrendsen", "Brackwell", "Cordeshagen", "Dunmoor", "Eschenfelder", "Farnleigh", "Grotenbach",
+    "Hartwick", "Immenroth", "Jessamond", "Kaltenried", "Lindqvale", "Mohrhagen", "Netherby", "Osterkamp",
+    "Pellworth", "Quendler", "Rothmere", "Söhlbrandt", "Thistleby", "Uhlenbrook", "Vossberg", "Wetherhill",
+    "Zarnikow", "Aldermoor", "Bickenbach", "Crosswell", "Dreesbach", "Elmsgate",
 )  # fmt: skip
 STEMS = (
-    "Albra", "Brandhof", "Calder", "Dornwerk", "Elvona", "Fahrland", "Greyholt", "Hollmark", "Inverlin", "Juniper",
-    "Kestrow", "Lindau", "Marwick", "Nordkai", "Ostara", "Pennfold", "Quarzit", "Ravenmoor", "Steinfeld", "Thornby",
-    "Ulmenau", "Velmora", "Westrup", "Yarrow", "Zellbach", "Ambrina", "Birkwald", "Copperton", "Drosselau", "Eastmere",
-    "Falkenau", "Gildern", "Harzau", "Ilmtal", "Jettwell", "Kronau", "Larkhill", "Moorland", "Nettel", "Orlbach",
+    "Albra", "Brandhof", "Calder", "Dornwerk", "Elvona", "Fahrland", "Greyholt", "Hollmark", "Inverlin",
+    "Juniper", "Kestrow", "Lindau", "Marwick", "Nordkai", "Ostara", "Pennfold", "Quarzit", "Ravenmoor",
+    "Steinfeld", "Thornby", "Ulmenau", "Velmora", "Westrup", "Yarrow", "Zellbach", "Ambrina", "Birkwald",
+    "Copperton", "Drosselau", "Eastmere", "Falkenau", "Gildern", "Harzau", "Ilmtal", "Jettwell", "Kronau",
+    "Larkhill", "Moorland", "Nettel", "Orlbach",
 )  # fmt: skip
 KINDS = (
-    "Technik", "Foods", "Systems", "Logistik", "Pharma", "Packaging", "Anlagen", "Energy", "Metall", "Motion",
-    "Papier", "Plastics", "Robotik", "Glas", "Textil", "Chemie", "Supply", "Works", "Druck", "Medical",
-    "Agrar", "Marine", "Optik", "Tools", "Bau", "Labs", "Holz", "Cycle", "Wasser",
+    "Technik", "Foods", "Systems", "Logistik", "Pharma", "Packaging", "Anlagen", "Energy", "Metall",
+    "Motion", "Papier", "Plastics", "Robotik", "Glas", "Textil", "Chemie", "Supply", "Works", "Druck",
+    "Medical", "Agrar", "Marine", "Optik", "Tools", "Bau", "Labs", "Holz", "Cycle", "Wasser",
 )  # fmt: skip

@@ -21,7 +21,9 @@ SALES_QUALIFIED = 0.16
 STATUS = ("New", "Working", "Qualified", "Unqualified")
 
 
-def write_leads(world: World, market: Market, block: Block, first: int, count: int, random: Random, to: Path) -> int:
+def write_leads(
+    world: World, market: Market, block: Block, first: int, count: int, random: Random, to: Path
+) -> int:
     """The leads that go with a block of deals; returns the number of leads written so far."""
     converted = _converted(world, block, random)
     size = max(round(world.leads_per_deal * len(block.stage)) - len(converted["day"]), 0)
@@ -84,9 +86,10 @@ def _others(world: World, market: Market, block: Block, size: int, random: Rando
     out = np.maximum(np.maximum(day, mql), sql) + random.whole(size, 6, 110)
     out = np.where(random.uniform(size) < 0.78, out, -1)
     past = [np.where(moment <= end, moment, -1) for moment in (mql, sql, out)]
+    second, seat = random.whole(size, 6 * 60, 18 * 60) * 60, random.whole(size, 0, len(market.seat_territory))
     return {
-        "deal": np.full(size, -1), "day": day, "second": random.whole(size, 6 * 60, 18 * 60) * 60, "source": source,
-        "seat": random.whole(size, 0, len(market.seat_territory)), "mql": past[0], "sql": past[1], "out": past[2],
+        "deal": np.full(size, -1), "day": day, "second": second, "source": source, "seat": seat,
+        "mql": past[0], "sql": past[1], "out": past[2],
     }  # fmt: skip
 
 

@@ -58,7 +58,9 @@ class Campaigns:
         """Campaign (or -1) by source, month since the start, and one of four slots."""
         table = np.full((len(labels.SOURCE_SHARE), self.world.months, MOST_SLOTS), -1)
         for number, campaign in enumerate(PLAN):
-            for month in range(campaign.first_month, min(campaign.first_month + campaign.months, self.world.months)):
+            for month in range(
+                campaign.first_month, min(campaign.first_month + campaign.months, self.world.months)
+            ):
                 free = np.flatnonzero(table[campaign.source, month] < 0)[: campaign.pull]
                 table[campaign.source, month, free] = number
         return table
@@ -114,7 +116,7 @@ def write_costs(world: World, folder: Path, heads: Ints) -> None:
         euros = [("marketing_salary", "", "", 31_500 * raise_), ("tools", "", "", 7_900 * raise_)]
         euros += [("agency", "", "", 6_000 + 5_000 * wobble[month, 20])]
         euros = [(kind, c, t, value * _factor(world)) for kind, c, t, value in euros]
-        for team, name in enumerate(labels.TEAMS):
+        for team in range(len(labels.TEAMS)):
             euros.append(("sales_salary", "", f"T{team + 1}", float(heads[team, month]) * 8_150 * raise_))
         for number, campaign, months in Campaigns(world).running():
             if month in months:

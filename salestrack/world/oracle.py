@@ -12,11 +12,10 @@ import numpy as np
 
 from salestrack.world.parameters import Floats, Ints, day_number
 from salestrack.world.process import Process, horizons
+from salestrack.world.weeks import spans, weekday
 
 if TYPE_CHECKING:
     from salestrack.world.simulate import Life
-
-Tables = tuple[int, Floats]
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,6 @@ class Oracle:
         week: int,
     ) -> tuple[Ints | Floats, ...]:
         """The truth at the end of a day for the deals of its week; see `Life._week` for the arguments."""
-        from salestrack.world.simulate import spans
-
         today = day - life.world.monday - 7 * week
         decided = tick <= today
         stage = np.where(decided, life.stage[act], earlier[0])
@@ -74,9 +71,7 @@ class Oracle:
     def _chances(
         self, uid: Ints, where: tuple[Ints, Ints, Ints], belief: Floats, undecided: Ints, day: int, week: int
     ) -> list[Floats]:
-        """P(win) ever and within each horizon: the tables at the deal's next tick, averaged over its quality."""
-        from salestrack.world.simulate import weekday
-
+        """P(win) ever and within each horizon: the tables at the deal's next tick, averaged over z."""
         ever = self.process.ever[week : week + 2]
         result = [(belief * ever[(1 - undecided)[:, None], *where]).sum(axis=1)]
         for tables, last in self._horizons(day, week):
@@ -86,7 +81,7 @@ class Oracle:
         return result
 
     def _horizons(self, day: int, week: int) -> list[tuple[Floats, tuple[int, int]]]:
-        """For each horizon: tables by (tick of the last week counts, tick of this week is over), and its last day."""
+        """Per horizon: tables by (does the last week's tick count, is this week's over), and the last day."""
         if day not in self._cache:
             self._cache[day] = []
             for end in horizons(date.fromordinal(day + 719_163)).values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -108,7 +109,8 @@ class World:
 
     def scale(self, base: int, power: float, least: int = 1) -> int:
         """A size that grows more slowly than the number of deals; `base` is the size at 2,500 deals."""
-        return max(least, round(base * (self.deals / 2_500) ** power))
+        size: float = base * (self.deals / 2_500) ** power
+        return max(least, round(size))
 
 
 def day_number(day: date) -> int:
@@ -147,8 +149,8 @@ def quarter_end(day: date) -> date:
 class Random:
     """Uniform numbers of one topic and block.
 
-    Only the raw uniform doubles of PCG64 are used, never numpy's distributions: their streams may change between
-    versions of numpy, the uniform ones do not.
+    Only the raw uniform doubles of PCG64 are used, never numpy's distributions: their streams may change
+    between versions of numpy, the uniform ones do not.
     """
 
     def __init__(self, world: World, *key: int) -> None:
@@ -166,7 +168,7 @@ class Random:
         total: Floats = self.uniform(12, size).sum(axis=0) - 6.0
         return total
 
-    def choice(self, size: int, weights: Floats | list[float]) -> Ints:
+    def choice(self, size: int, weights: Floats | Sequence[float]) -> Ints:
         """Indices drawn with the given weights."""
         return pick(np.asarray(weights, dtype=float), self.uniform(size))
 

@@ -1,7 +1,7 @@
 """Who sells and who buys: territories with seats, the reps who sit on them over time, and the accounts.
 
-A seat is a share of a territory. Reps come and go, seats stay: a rep who leaves hands the seat's accounts and open
-deals to the colleague on the territory's first seat, later to a successor.
+A seat is a share of a territory. Reps come and go, seats stay: a rep who leaves hands the seat's accounts
+and open deals to the colleague on the territory's first seat, later to a successor.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class Market:
         order = spare[np.argsort(random.uniform(len(spare)))]
         new = set(order[: max(1, round(0.14 * seats))].tolist()) if len(spare) > 2 else set()
         leaving = [s for s in order[::-1].tolist() if s not in new][: max(2, round(0.14 * seats))]
-        leaving += [s for s in range(seats - 1, -1, -1) if s not in new and s not in leaving][: max(0, 2 - len(leaving))]
+        leaving += [s for s in range(seats - 1, -1, -1) if s not in new and s not in leaving][
+            : max(0, 2 - len(leaving))
+        ]
         span, tenure = world.weeks - WARM_UP, random.whole(seats + len(leaving), 300, 3600)
         change = random.uniform(seats + len(leaving))
         reps = []
@@ -82,7 +84,9 @@ class Market:
             joined = world.monday - int(tenure[seat])
             if seat in new:
                 joined = self._monday(WARM_UP + int(span * (0.15 + 0.6 * change[seat])))
-            left = self._monday(WARM_UP + int(span * (0.2 + 0.55 * change[seat]))) - 1 if seat in leaving else -1
+            left = (
+                self._monday(WARM_UP + int(span * (0.2 + 0.55 * change[seat]))) - 1 if seat in leaving else -1
+            )
             reps.append(Rep(self._name(seat), seat, joined, left, _hours(self.seat_territory[seat])))
         for i, seat in enumerate(leaving):
             gap = 0 if self.first_seat[seat] == seat else 4 + int(5 * change[seats + i])
@@ -118,7 +122,9 @@ class Market:
     def accounts(self) -> Accounts:
         random, world = Random(self.world, 3), self.world
         size = max(20, round(0.40 * world.deals))
-        places = [0.0 if p.weight == 0 else p.weight * labels.TERRITORY_SHARE[p.territory] for p in labels.PLACES]
+        places = [
+            0.0 if p.weight == 0 else p.weight * labels.TERRITORY_SHARE[p.territory] for p in labels.PLACES
+        ]
         place = random.choice(size, places)
         territory = np.array([p.territory for p in labels.PLACES])[place]
         low, high = (np.searchsorted(self.seat_territory, territory, side=s) for s in ("left", "right"))
@@ -126,7 +132,9 @@ class Market:
         known = round(ESTABLISHED * size)
         created = world.monday - random.whole(size, 10, 2600)
         flow = (np.arange(size) / size - ESTABLISHED) / (1 - ESTABLISHED)
-        later = self.days[np.minimum(np.searchsorted(self.flow, flow), len(self.days) - 1)] - random.whole(size, 0, 9)
+        later = self.days[np.minimum(np.searchsorted(self.flow, flow), len(self.days) - 1)] - random.whole(
+            size, 0, 9
+        )
         fresh = np.arange(size) >= known
         return Accounts(
             place=place,

@@ -35,8 +35,8 @@ def write_assignments(world: World, market: Market, to: Path) -> None:
     """rep_assignments.csv: one row per rep and span; the last day is part of it."""
     users = writing.words(writing.ids("user", np.arange(len(market.reps) + 1)))
     halfway = month_after(world.start, world.months // 2)
-    head = "rep_id,team_id,territory_id,manager_rep_id,role_name,valid_from_date,valid_to_date,contracted_hours_per_week"
-    lines = [head]
+    head = "rep_id,team_id,territory_id,manager_rep_id,role_name,valid_from_date,valid_to_date"
+    lines = [f"{head},contracted_hours_per_week"]
     for number, rep in enumerate(market.reps):
         territory = int(market.seat_territory[rep.seat])
         team = int(team_of(territory))
@@ -63,8 +63,8 @@ def months_of(world: World) -> list[date]:
 def quota_table(world: World, market: Market, bookings: Floats) -> Floats:
     """Quotas in euros, reps × months; `bookings` are the euros that each rep won in each recorded month.
 
-    A year's plan follows what the year brought and is shared out by territory and presence, and by what the rep's
-    accounts turned out to be good for: planners know their accounts.
+    A year's plan follows what the year brought and is shared out by territory and presence, and by what the
+    rep's accounts turned out to be good for: planners know their accounts.
     """
     months = months_of(world)
     season = np.array([MONTH_WEIGHT[m.month - 1] for m in months])
@@ -107,8 +107,18 @@ def write_quotas(world: World, market: Market, bookings: Floats, to: Path) -> No
                 amount = int(table[number, m] / labels.BOOK_RATES[currency] / 500 + 0.5) * 500
                 last = month_after(month, 1) - timedelta(days=1)
                 name = f"Q{month:%y%m}-{number + 1:02d}"
-                rows.append((name, users[number], "bookings", month, last, amount, labels.CURRENCIES[currency]))
-    head = ("quota_id", "rep_id", "metric", "period_start_date", "period_end_date", "quota_amount", "currency_code")
+                rows.append(
+                    (name, users[number], "bookings", month, last, amount, labels.CURRENCIES[currency])
+                )
+    head = (
+        "quota_id",
+        "rep_id",
+        "metric",
+        "period_start_date",
+        "period_end_date",
+        "quota_amount",
+        "currency_code",
+    )
     writing.write_xlsx(to / "quotas.xlsx", "quotas", head, rows)
 
 
@@ -118,7 +128,8 @@ def monthly(world: World, market: Market, wins: Wins) -> Floats:
     month = wins.day.astype("datetime64[D]").astype("datetime64[M]").astype(int) - first
     euros = wins.amount / 100 * np.array(labels.BOOK_RATES)[wins.currency]
     size = len(market.reps)
-    total = np.bincount(wins.owner * world.months + month, weights=euros, minlength=size * world.months)
+    place = wins.owner * world.months + month
+    total = np.bincount(place, weights=euros, minlength=size * world.months).astype(np.float64)
     return total.reshape(size, world.months)
 
 

@@ -1,9 +1,9 @@
 """The process that a deal follows, and what can be known about its end.
 
-Every week an open deal stays, advances, falls back, is lost or is won: an absorbing chain over four stages, the
-weeks in the stage and the calendar. All that is known about a deal enters through one index `x`, all that is not
-through its quality `z`; both lie on one grid. So P(win) is a table made by backward recursion, and what an observer
-can know of `z` is an exact forward filter (`posterior`).
+Every week an open deal stays, advances, falls back, is lost or is won: an absorbing chain over four stages,
+the weeks in the stage and the calendar. All that is known about a deal enters through one index `x`, all that
+is not through its quality `z`; both lie on one grid. So P(win) is a table made by backward recursion, and
+what an observer can know of `z` is an exact forward filter (`posterior`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ACTIVITY = np.array([0.8, 1.05, 1.15, 1.3])
 PUSH = np.array([-2.9, -2.7, -2.5, -2.4])
 BOTTLENECK = 0.35
 RIPEN, FADE, SOUR = 0.3, 0.95, 0.05
-"""Moves ahead come more often in the first weeks of a stage, more seldom after the fourth; losses ever more often."""
+"""Moves ahead: more often in the first weeks of a stage, seldom after the fourth. Losses: ever more often."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ class Process:
     @cached_property
     def activity_factor(self) -> Floats:
         """Factor on the activities by grade."""
-        return np.exp(0.35 * self.news * self.grades * STEP)
+        factor: Floats = np.exp(0.35 * self.news * self.grades * STEP)
+        return factor
 
     @cached_property
     def push_chance(self) -> Floats:
@@ -144,7 +145,7 @@ class Process:
     def before(self, week: int, after: Floats) -> Floats:
         """P(win) before the event of a week, given P(win) after it: one step of the recursion."""
         p = self.weekly(week)
-        value = p[..., WON] + p[..., STAY] * np.concatenate([after[:, 1:], after[:, -1:]], axis=1)
+        value: Floats = p[..., WON] + p[..., STAY] * np.concatenate([after[:, 1:], after[:, -1:]], axis=1)
         value[:-1] += p[:-1, ..., ADVANCE] * after[1:, :1]
         value[1:] += p[1:, ..., BACK] * after[:-1, :1]
         return value
@@ -176,11 +177,12 @@ class Process:
     def posterior(self, log_moves: Floats, activities: Ints, exposure: Floats) -> Floats:
         """What an observer knows of z: one row per deal, the probability of each grade.
 
-        `log_moves` is the log-likelihood of stage moves and postponements by grade, `activities` their number,
-        `exposure` the number that was to be expected at z = 0.
+        `log_moves` is the log-likelihood of stage moves and postponements by grade, `activities` the number
+        of activities, `exposure` the number that was to be expected at z = 0.
         """
         factor = self.activity_factor
-        score = log_moves + activities[:, None] * np.log(factor) - exposure[:, None] * factor + np.log(self.prior)
+        score = log_moves + activities[:, None] * np.log(factor) - exposure[:, None] * factor
+        score += np.log(self.prior)
         weight = np.exp(score - score.max(axis=1, keepdims=True))
         share: Floats = weight / weight.sum(axis=1, keepdims=True)
         return share
@@ -189,7 +191,7 @@ class Process:
 def horizons(day: date) -> dict[str, date]:
     """The last day that counts for each of the truth's horizons, seen from the end of a day.
 
-    The quarter is the calendar quarter of the following day, so on the last day of a quarter it is the next one.
+    The quarter is that of the following day, so on the last day of a quarter it is the next one.
 
     >>> horizons(date(2026, 9, 30))["p_quarter_end"]
     datetime.date(2026, 12, 31)

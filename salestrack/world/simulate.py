@@ -1,19 +1,25 @@
-"""One block of deals lived week by week: moves, postponements, changes, activities, and the truth at chosen days."""
+"""One block of deals lived week by week: moves, postponements, changes, activities, and the truth."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from salestrack.world.deals import Deals, month_end
 from salestrack.world.oracle import Oracle
 from salestrack.world.parameters import Floats, Ints, Random, World, day_number
 from salestrack.world.people import Market
 from salestrack.world.process import LONGEST, LOST, STAY, WON, Process
+from salestrack.world.weeks import CLOSED_WON, quiet_weeks, spans, weekday
 
-CLOSED_WON, CLOSED_LOST = 4, 5
+CLOSED_LOST = 5
+Row = tuple[NDArray[Any], ...]
+Table = dict[str, NDArray[Any]]
+"""Columns of the same length; `deal` is the place of the deal in its block."""
 AMOUNT, CLOSE, OWNER = range(3)
 REOPENED = {CLOSED_LOST: 0.015, CLOSED_WON: 0.004}
 OVERDUE_PUSH, AMOUNT_CHANGE, REASSIGNED, FINAL_CUT = 0.45, 0.03, 0.003, 0.35
@@ -31,20 +37,22 @@ class Block:
     owner: Ints
     seat: Ints
     reopened: Ints
-    moves: dict[str, Ints]
+    moves: Table
     """deal, day, second, stage, amount, close: one row per creation, change of stage and reopening."""
-    changes: dict[str, Ints]
+    changes: Table
     """deal, day, second, field, old, new."""
-    activities: dict[str, Ints]
+    activities: Table
     """deal, day, rep, stage."""
-    truth: dict[str, Ints | Floats]
+    truth: Table
     """deal, day, p_win and the horizons; only deals that are open at the end of that day."""
 
     def take(self, which: Ints) -> Block:
         """Only these deals (ascending), renumbered."""
         place = np.full(len(self.stage), -1)
         place[which] = np.arange(len(which))
-        state = {n: getattr(self, n)[which] for n in ("stage", "amount", "close", "owner", "seat", "reopened")}
+        state = {
+            n: getattr(self, n)[which] for n in ("stage", "amount", "close", "owner", "seat", "reopened")
+        }
         tables = {n: _kept(getattr(self, n), place) for n in ("moves", "changes", "activities", "truth")}
         return Block(deals=self.deals.take(which), **state, **tables)
 
@@ -55,7 +63,7 @@ class Block:
         return day, second, np.where(self.stage >= CLOSED_WON, day, -1)
 
 
-def _kept(table: dict[str, Ints], place: Ints) -> dict[str, Ints]:
+def _kept(table: Table, place: Ints) -> Table:
     deal = place[table["deal"]]
     return {name: (deal if name == "deal" else column)[deal >= 0] for name, column in table.items()}
 
@@ -70,12 +78,16 @@ class Life:
     deals: Deals
     random: Random
     dates: list[date]
-    rows: dict[str, list[tuple[Ints | Floats, ...]]] = field(default_factory=dict)
+    rows: dict[str, list[Row]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         size = len(self.deals)
         self.stage, self.weeks_in, self.exposure = np.full(size, -1), np.zeros(size, np.int64), np.zeros(size)
-        self.amount, self.close, self.seat = self.deals.amount.copy(), self.deals.close.copy(), self.deals.seat.copy()
+        self.amount, self.close, self.seat = (
+            self.deals.amount.copy(),
+            self.deals.close.copy(),
+            self.deals.seat.copy(),
+        )
         self.owner, self.reopen = np.full(size, -1), np.full(size, -1)
         self.done, self.reopened = np.zeros(size, np.int64), np.zeros(size, np.int64)
         self.hidden = self.deals.unknown_amount.astype(bool).copy()
@@ -97,8 +109,19 @@ class Life:
         }
         tables = {table: _stacked(columns, self.rows[table]) for table, columns in names.items()}
         amount = np.where(self.hidden, -1, self.amount)
-        state = {"stage": self.stage, "close": self.close, "owner": self.owner, "seat": self.seat}
-        return Block(self.deals, amount=amount, reopened=self.reopened, **state, **tables)  # type: ignore[arg-type]
+        return Block(
+            deals=self.deals,
+            stage=self.stage,
+            amount=amount,
+            close=self.close,
+            owner=self.owner,
+            seat=self.seat,
+            reopened=self.reopened,
+            moves=tables["moves"],
+            changes=tables["changes"],
+            activities=tables["activities"],
+            truth=tables["truth"],
+        )
 
     def _week(self, week: int) -> None:
         monday = self.world.monday + 7 * week
@@ -114,7 +137,9 @@ class Life:
         tick = np.full(len(act), -1)
         tick[: len(old)] = weekday(self.deals.uid[old], week)
         begin = np.zeros(len(act), np.int64)
-        begin[len(old) :] = np.concatenate([self.deals.day[new] - monday, weekday(self.deals.uid[back], week)])
+        begin[len(old) :] = np.concatenate(
+            [self.deals.day[new] - monday, weekday(self.deals.uid[back], week)]
+        )
         if monday + 4 > end:
             tick = np.where(monday + tick > end, 7, tick)
         earlier = (self.stage[act], self.weeks_in[act], self.log_moves[act])
@@ -175,15 +200,17 @@ class Life:
 
     def _apply(self, deal: Ints, event: Ints) -> None:
         step = np.array([0, 1, -1, 0, 0])[event]
-        after = np.where(event == WON, CLOSED_WON, np.where(event == LOST, CLOSED_LOST, self.stage[deal] + step))
+        after = np.where(
+            event == WON, CLOSED_WON, np.where(event == LOST, CLOSED_LOST, self.stage[deal] + step)
+        )
         self.weeks_in[deal] = np.where(event == STAY, np.minimum(self.weeks_in[deal] + 1, LONGEST - 1), 0)
         self.stage[deal] = after
 
     def _push(self, deal: Ints, stage: Ints, event: Ints, day: Ints, u: Floats) -> Floats:
         """Postponed close dates; returns the likelihood of what is seen, by grade.
 
-        A date that has passed is postponed whatever the deal's quality; one still ahead is postponed more often
-        where the quality is low.
+        A date that has passed is postponed whatever the deal's quality; one still ahead is postponed more
+        often where the quality is low.
         """
         going, overdue = event < LOST, self.close[deal] <= day
         chance = self.process.push_chance[stage]
@@ -205,7 +232,14 @@ class Life:
     def _change_amount(self, deal: Ints, event: Ints, week: int, day: Ints, second: Ints, u: Floats) -> None:
         """Amounts change now and then, are cut when a deal is won, and are entered late for some deals."""
         late = self.hidden[deal] & (event != STAY) & (event != LOST)
-        self._change(deal[late], day[late], second[late] - 600, AMOUNT, np.full(late.sum(), -1), self.amount[deal[late]])
+        self._change(
+            deal[late],
+            day[late],
+            second[late] - 600,
+            AMOUNT,
+            np.full(late.sum(), -1),
+            self.amount[deal[late]],
+        )
         self.hidden[deal[late]] = False
         cut = 0.02 + 0.06 * u[1] + 0.05 * (quiet_weeks(self.world, week) < 2)
         factor = np.where(event == WON, 1 - cut, 0.75 + 0.45 * u[1])
@@ -220,7 +254,9 @@ class Life:
         """A few deals go to the next seat of the territory."""
         deal, day = deal[u < REASSIGNED], day[u < REASSIGNED]
         seat, territory = self.seat[deal] + 1, self.market.seat_territory
-        over = (seat >= len(territory)) | (territory[np.minimum(seat, len(territory) - 1)] != territory[seat - 1])
+        over = (seat >= len(territory)) | (
+            territory[np.minimum(seat, len(territory) - 1)] != territory[seat - 1]
+        )
         seat = np.where(over, self.market.first_seat[self.seat[deal]], seat)
         owner = self.market.occupant[seat, week]
         new = owner != self.owner[deal]
@@ -234,7 +270,9 @@ class Life:
         again = u[0] < rate
         self.reopen[deal] = np.where(again, week + 3 + np.floor(u[1] * 8).astype(np.int64), -1)
 
-    def _work(self, act: Ints, rep: Ints, stage: Ints, tick: Ints, begin: Ints, monday: int) -> tuple[Ints, Ints]:
+    def _work(
+        self, act: Ints, rep: Ints, stage: Ints, tick: Ints, begin: Ints, monday: int
+    ) -> tuple[Ints, Ints]:
         """The week's activities: Poisson with the rate of the stage before and after the tick of the week."""
         start = day_number(self.world.start) - monday
         begin = np.clip(np.maximum(begin, start), 0, 5)
@@ -253,7 +291,9 @@ class Life:
         self.done += np.bincount(act[rows], minlength=len(self.done))
         return rows, np.concatenate(weekdays)
 
-    def _change(self, deal: Ints, day: Ints | int, second: Ints | int, what: int, old: Ints, new: Ints) -> None:
+    def _change(
+        self, deal: Ints, day: Ints | int, second: Ints | int, what: int, old: Ints, new: Ints
+    ) -> None:
         size = len(deal)
         full = [np.broadcast_to(np.asarray(v), (size,)) for v in (day, second, what)]
         self.rows["changes"].append((deal, *full, old, new))
@@ -263,39 +303,6 @@ class Life:
         self.rows["moves"].append((deal, day, second, self.stage[deal], amount, self.close[deal]))
 
 
-def spans(stage: Ints, after: Ints, tick: Ints, begin: Ints, last: int) -> list[tuple[Ints, Ints, Ints]]:
-    """The two parts of a week: stage, first weekday and weekday behind the last one, before and after the tick.
-
-    The day of the tick belongs to the part before it; closed deals have no part after it.
-    """
-    cut = np.minimum(tick, last) + 1
-    low = np.minimum(begin, last + 1)
-    first_high = np.maximum(np.where(tick < 0, low, cut), low)
-    second_low = np.maximum(cut, low)
-    second_high = np.where(after < CLOSED_WON, last + 1, second_low)
-    return [(stage, low, first_high), (after, second_low, np.maximum(second_high, second_low))]
-
-
-def weekday(uid: Ints, week: int) -> Ints:
-    """The weekday (0 is Monday) on which a deal's week is decided: known in advance, spread evenly.
-
-    >>> weekday(np.array([1, 2, 3]), 5).max() < 5
-    True
-    """
-    mixed = uid.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(week * 0x632BE59BD9B4E019 % 2**64)
-    mixed ^= mixed >> np.uint64(29)
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    return ((mixed >> np.uint64(33)) % np.uint64(5)).astype(np.int64)
-
-
-def quiet_weeks(world: World, week: int) -> int:
-    """Whole weeks from a week's Friday to the end of its quarter."""
-    friday = np.array([world.monday + 7 * week + 4]).astype("datetime64[D]")
-    months = friday.astype("datetime64[M]").astype(int)
-    end = ((months // 3 + 1) * 3).astype("datetime64[M]").astype("datetime64[D]").astype(int) - 1
-    return int((end - friday.astype(int))[0]) // 7
-
-
-def _stacked(names: tuple[str, ...], rows: list[tuple[Ints | Floats, ...]]) -> dict[str, Ints | Floats]:
+def _stacked(names: tuple[str, ...], rows: list[Row]) -> Table:
     columns = zip(*rows, strict=True) if rows else [[np.zeros(0, np.int64)]] * len(names)
     return {name: np.concatenate(list(column)) for name, column in zip(names, columns, strict=True)}

@@ -1,7 +1,7 @@
 """Fast, deterministic files: a column is a matrix of bytes, a table is such matrices side by side.
 
-A cell shorter than its column is padded with zero bytes, which are dropped when the rows are written. That writes
-some hundred megabytes a second from numpy alone, and the same bytes on every machine.
+A cell shorter than its column is padded with zero bytes, which are dropped when the rows are written. That
+writes some hundred megabytes a second from numpy alone, and the same bytes on every machine.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ Cells = Mapping[str, Bytes]
 ALPHABET = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", dtype=np.uint8)
 CHECK = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", dtype=np.uint8)
 PREFIXES = {
-    "account": "001", "contact": "003", "user": "005", "deal": "006", "history": "008", "lead": "00Q", "task": "00T",
-    "event": "00U", "role": "00E", "stage": "01J", "line": "00k", "product": "01t", "campaign": "701", "order": "801",
-    "order_line": "802",
+    "account": "001", "contact": "003", "user": "005", "deal": "006", "history": "008", "lead": "00Q",
+    "task": "00T", "event": "00U", "role": "00E", "stage": "01J", "line": "00k", "product": "01t",
+    "campaign": "701", "order": "801", "order_line": "802",
 }  # fmt: skip
 
 
@@ -50,7 +50,8 @@ def _rows(columns: Sequence[Bytes]) -> bytes:
     comma, end = (np.full((size, 1), ord(mark), dtype=np.uint8) for mark in ",\n")
     parts = [part for column in columns for part in (column, comma)]
     flat = np.hstack([*parts[:-1], end]).ravel()
-    return flat[flat != 0].tobytes()
+    packed: bytes = flat[flat != 0].tobytes()
+    return packed
 
 
 def text(words: Sequence[str], codes: Ints) -> Bytes:
@@ -120,7 +121,9 @@ def stamps(days: Ints, seconds: Ints) -> Bytes:
     parts = [number(seconds // 3600, 2), number(seconds // 60 % 60, 2), number(seconds % 60, 2)]
     size = len(days)
     marks = [always("T", size), always(":", size), always(":", size)]
-    clock = np.hstack([part for pair in zip(marks, parts, strict=True) for part in pair] + [always(".000Z", size)])
+    clock = np.hstack(
+        [part for pair in zip(marks, parts, strict=True) for part in pair] + [always(".000Z", size)]
+    )
     clock[days < 0] = 0
     return np.hstack([dates(days), clock])
 
@@ -147,13 +150,16 @@ def words(cells: Bytes) -> list[str]:
 
 
 def write_xlsx(path: Path, sheet: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """An Excel file with one table, the same bytes each time: fixed properties, members stored uncompressed."""
+    """An Excel file with one table, the same bytes each time: fixed properties, stored uncompressed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     raw = BytesIO()
     book = xlsxwriter.Workbook(raw, {"in_memory": True})
     book.set_properties({"created": datetime(2026, 11, 2), "author": ""})
     page = book.add_worksheet(sheet)
-    style = {date: book.add_format({"num_format": "yyyy-mm-dd"}), datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm"})}
+    style = {
+        date: book.add_format({"num_format": "yyyy-mm-dd"}),
+        datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm"}),
+    }
     page.write_row(0, 0, head, book.add_format({"bold": True}))
     page.freeze_panes(1, 0)
     for i, row in enumerate(rows, start=1):
@@ -167,7 +173,7 @@ def write_xlsx(path: Path, sheet: str, head: Sequence[str], rows: Sequence[Seque
 
 
 def _store(raw: BytesIO, path: Path) -> None:
-    """Copy a zip file without compression, whose bytes would depend on the zlib at hand, and without mere hints."""
+    """Copy a zip file without compression (its bytes would depend on the zlib at hand) and mere hints."""
     with zipfile.ZipFile(raw) as packed, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as plain:
         for name in sorted(packed.namelist()):
             info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))

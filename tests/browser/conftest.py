@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
 from browser.devtools import Browser, Page, find_browser
 
 PACKAGES = ("axe_playwright_python", "axe_core_python")  # each brings axe.min.js; neither is imported

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven over a pipe by the DevTools protocol: no driver program, no port, no dependency."""
+"""A headless Chromium, driven over a pipe by the DevTools protocol: no driver, no port, no dependency."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def find_browser() -> str | None:
 
 
 def _wiring(commands: int, answers: int) -> list[Any]:
-    """Chromium reads commands from descriptor 3 and answers on 4, each ended by a zero byte; the rest is silent."""
+    """Chromium reads commands from descriptor 3 and answers on 4, each ended by a zero byte."""
     from_high = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, 10) for one in (commands, answers)]
     silent = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
     return [*silent, *((os.POSIX_SPAWN_DUP2, one, at) for one, at in zip(from_high, (3, 4), strict=True))]
@@ -118,7 +118,7 @@ class Page:
         return self._browser.send(method, self._session, **params)
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression, run by the test and not by the page: its policy does not apply."""
+        """The value of a JavaScript expression, run by the test: the page's policy does not apply to it."""
         answer = self.send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in answer:
             raise RuntimeError(
@@ -137,7 +137,7 @@ class Page:
 
     @property
     def requests(self) -> list[str]:
-        """Addresses that were fetched: not those that hold their data themselves, not what the policy stopped."""
+        """Addresses that were fetched; not data addresses, and not what the policy stopped."""
         asked = {
             event["requestId"]: event["request"]["url"] for event in self._events("Network.requestWillBeSent")
         }
