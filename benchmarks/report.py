@@ -3,7 +3,7 @@
     python benchmarks/report.py [--rounds 3] [--data data/demo] [--month 2026-10]
 
 Both ways make the same notebooks on the same data; the data are imported before, so neither pays for that.
-The rounds take turns, because a machine is not equally fast all the time. Prints seconds of wall and processor
+The rounds take turns, because a machine is not always equally fast. Prints seconds of wall and processor
 time (medians) and the ratio; nothing of the repository is changed.
 """
 

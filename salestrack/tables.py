@@ -91,7 +91,7 @@ def kpi_table(
 
 
 def _chosen(words: Words, table: pd.DataFrame) -> list[str]:
-    """All columns, the interval as one, a note only where there is one, texts only in the reader's language."""
+    """All columns, the interval as one, a note where there is one, texts only in the reader's language."""
     names = [str(c) for c in table.columns]
     if {"low", "high"} <= set(names):
         names[names.index("low")] = "interval"

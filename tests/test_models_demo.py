@@ -13,7 +13,6 @@ import pytest
 
 from salestrack.book import Book
 from salestrack.models import WinProbability, win_probability
-from salestrack.periods import Period
 
 DEMO = Path(__file__).parents[1] / "data" / "demo"
 
@@ -74,19 +73,12 @@ def test_wins_until_the_quarter_ends_are_a_question_of_their_own(found: WinProba
     assert captured(ever_less, known) < captured(scores.to_numpy(), known)
 
 
-@pytest.mark.parametrize(
-    ("month", "days"),
-    [
-        pytest.param("2026-08", 30, id="in the quarter: what is left of it"),
-        pytest.param("2026-09", 92, id="on its last day: the next quarter"),
-    ],
-)
-def test_quarter_of_the_next_day(book: Book, month: str, days: int) -> None:
-    with Book(book.store, book.config, Period.month(month).last_day) as then:
+def test_on_the_last_day_of_a_quarter_the_next_one_counts(book: Book) -> None:
+    with Book(book.store, book.config, date(2026, 9, 30)) as then:
         quarter = win_probability(then).by_quarter_end
     assert quarter is not None
-    assert quarter.card.horizon_days == days
-    assert quarter.card.as_of == Period.month(month).last_day
+    assert quarter.card.horizon_days == 92
+    assert quarter.card.as_of == date(2026, 9, 30)
 
 
 def test_open_amounts_are_those_of_the_book(book: Book, found: WinProbability) -> None:

@@ -222,7 +222,7 @@ FRAMES = world(250, seed=2).frames
 EXPECTED = fit_frames(**FRAMES, as_of=PAST)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(
     table=st.sampled_from(["deal_versions", "stage_spells", "activities"]),
     picks=st.lists(st.integers(0, 10_000), min_size=1, max_size=20),

@@ -158,8 +158,8 @@ def test_without_a_rate_a_row_goes_to_quarantine_and_is_never_taken_one_to_one()
     assert rows(con, "SELECT deal_id FROM deals") == [("d1",)]
     assert rows(con, "SELECT count(*) FROM costs") == [(0,)]
     assert rows(con, "SELECT table_name, reasons FROM quarantine ORDER BY 1") == [
-        ("costs", ["rate:missing"]),
-        ("deals", ["rate:missing"]),
+        ("costs", '["rate:missing"]'),
+        ("deals", '["rate:missing"]'),
     ]
 
 

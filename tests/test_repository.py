@@ -106,3 +106,37 @@ def test_import_salestrack_is_light() -> None:
     code = "import salestrack, sys; print(*(m for m in ('sklearn', 'matplotlib', 'papermill', 'nbconvert') if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def catalogue() -> str:
+    """The README's table of figures, from the cards."""
+    from salestrack import kpis
+
+    cards = [getattr(kpis, name).card for name in kpis.__all__ if hasattr(getattr(kpis, name), "card")]
+    return "| figure | what it is |\n|---|---|\n" + "\n".join(f"| `{c.name}` | **{c.label_en}** ({c.label_de}): {c.description_en} |" for c in cards)
+
+
+def test_readme_lists_every_figure_as_its_card_says() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = text.split("<!-- catalogue -->")[1].split("<!-- /catalogue -->")[0].strip()
+    assert shown == catalogue(), "write the lines of `catalogue()` between the marks"
+
+
+def test_readme_examples_run() -> None:
+    import doctest
+
+    failed, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert tried and not failed
+
+
+@pytest.mark.parametrize("command", ["import", "report", "kpi", "check", "doctor", "world"])
+def test_every_command_is_in_the_readme_and_explains_itself(command: str) -> None:
+    from click.testing import CliRunner
+
+    from salestrack.cli import cli
+
+    assert f"salestrack {command}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = CliRunner().invoke(cli, [command, "--help"])
+    assert shown.exit_code == 0
+    assert len(shown.output.splitlines()) > 5
+    assert set(cli.commands) == {"import", "report", "kpi", "check", "doctor", "world"}

@@ -268,7 +268,7 @@ def _latest(x: Facts) -> Facts:
     """One answer per person and group: the latest; of several on one day the lowest."""
     if "contact_id" not in x.columns:
         return x
-    x = x.mark(_since=-nw.col("_day"))
+    x = x.mark(_since=-nw.col("_day").fill_null(-(10**6)))
     latest_first = nw.col("_since").cum_count().over(*x.keys, "contact_id", order_by=["_since", "score"])
     x = x.mark(_nth=latest_first.cast(nw.Int64))
     return x.keep(nw.col("contact_id").is_null() | (nw.col("_nth") == 1))

@@ -50,11 +50,12 @@ class Block:
         """Only these deals (ascending), renumbered."""
         place = np.full(len(self.stage), -1)
         place[which] = np.arange(len(which))
-        state = {
-            n: getattr(self, n)[which] for n in ("stage", "amount", "close", "owner", "seat", "reopened")
-        }
-        tables = {n: _kept(getattr(self, n), place) for n in ("moves", "changes", "activities", "truth")}
-        return Block(deals=self.deals.take(which), **state, **tables)
+        parts: dict[str, Any] = {"deals": self.deals.take(which)}
+        for name in ("stage", "amount", "close", "owner", "seat", "reopened"):
+            parts[name] = getattr(self, name)[which]
+        for name in ("moves", "changes", "activities", "truth"):
+            parts[name] = _kept(getattr(self, name), place)
+        return Block(**parts)
 
     def status(self) -> tuple[Ints, Ints, Ints]:
         """Day and second of the last move, and the day of closing (-1 while open), per deal."""

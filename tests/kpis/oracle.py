@@ -1,6 +1,7 @@
 """The KPIs once more as plain DuckDB SQL, written from their definitions and by another way than the package's.
 
-`{keys}` are the groups with their expressions, `{names}` their names; `f` is the fact table with the groups in it.
+`{keys}` makes the group columns that a table lacks, `{pick}` takes all of them, `{names}` names them. NULL teams are
+called "(missing)" before.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ WITH f AS (SELECT *, {keys} FROM deals WHERE NOT coalesce(is_deleted, FALSE) AND
 p AS (SELECT * REPLACE ((closed_date + INTERVAL 12 MONTH)::DATE AS closed_date) FROM deals
       WHERE NOT coalesce(is_deleted, FALSE) AND closed_date >= '2025-01-01' AND closed_date < '2025-07-01'),
 u AS (SELECT {names} amount_base_cents AS now, 0 AS before, (status = 'won')::INT AS n, 0 AS m, status FROM f
-      UNION ALL SELECT {keys} 0, amount_base_cents, 0, (status = 'won')::INT, status FROM p)
+      UNION ALL SELECT {pick} 0, amount_base_cents, 0, (status = 'won')::INT, status FROM p)
 SELECT {names} coalesce(sum(now) FILTER (status = 'won'), 0) / 100 AS bookings,
        coalesce(sum(before) FILTER (status = 'won'), 0) / 100 AS previous,
        CASE WHEN previous > 0 THEN (bookings - previous) / previous END AS revenue_growth,
@@ -47,10 +48,9 @@ FROM (SELECT *, {{keys}} coalesce(lower(lost_reason), '') IN ('duplicate', 'test
 WIN_RATE_BY_VALUE = f"""
 SELECT {{names}} coalesce(sum(amount_base_cents) FILTER (status = 'won'), 0) / 100 AS won_value,
        coalesce(sum(amount_base_cents) FILTER (status = 'lost' AND NOT junk), 0) / 100 AS lost_value,
-       share(n, count(*) FILTER (closed)) AS coverage,
+       count(*) FILTER (closed AND amount_base_cents IS NOT NULL) AS n, share(n, count(*) FILTER (closed)) AS coverage,
        share(max(amount_base_cents) FILTER (closed), 100 * (won_value + lost_value)) AS top_deal_share,
-       share(won_value, won_value + lost_value) AS win_rate_by_value,
-       count(*) FILTER (closed AND amount_base_cents IS NOT NULL) AS n
+       share(won_value, won_value + lost_value) AS win_rate_by_value
 FROM (SELECT *, coalesce(status = 'won' OR (status = 'lost' AND NOT junk), FALSE) AS closed
       FROM (SELECT *, {{keys}} coalesce(lower(lost_reason), '') IN ('duplicate', 'test', 'spam') AS junk {LIVE}) g) f
 GROUP BY ALL
@@ -98,7 +98,7 @@ WITH u AS (
     CASE WHEN status = 'open' AND expected_close_date < '2026-04-20' THEN amount_base_cents END AS p
   FROM deals WHERE NOT coalesce(is_deleted, FALSE)),
 a AS (SELECT {names} o, one, w, p, NULL AS q FROM u UNION ALL
-      SELECT {keys} NULL, 0, NULL, NULL, quota_amount_base_cents FROM quotas
+      SELECT {pick} NULL, 0, NULL, NULL, quota_amount_base_cents FROM quotas
       WHERE rep_id IS NOT NULL AND period_start_date BETWEEN '2026-04-01' AND '2026-06-30')
 SELECT {names} coalesce(sum(o), 0) / 100 AS open_value, coalesce(sum(w), 0) / 100 AS won_value,
        coalesce(sum(q), 0) / 100 AS quota, quota - won_value AS remaining, coalesce(sum(p), 0) / 100 AS past_due_value,
@@ -134,9 +134,9 @@ m AS (SELECT {months} AS months FROM q),
 r AS (SELECT {names} rep_id, coalesce(sum(quota), 0) AS quota, coalesce(sum(credited), 0) AS credited, count(holder) AS held
       FROM a WHERE rest = 0 AND rep_id IN (SELECT rep_id FROM q) GROUP BY ALL HAVING count(holder) > 0),
 s AS (SELECT r.*, held >= 0.5 * months AND quota > 0 AS counts, held < months AS part FROM r CROSS JOIN m)
-SELECT {names} count(*) FILTER (counts AND credited >= quota) AS at_quota, count(*) FILTER (counts AND part) AS part_period,
+SELECT {names} count(*) FILTER (counts) AS n, count(*) FILTER (counts AND credited >= quota) AS at_quota, count(*) FILTER (counts AND part) AS part_period,
        count(*) FILTER (NOT counts) AS left_out, share(at_quota, n) AS share_of_reps_at_quota,
-       wilson_low(at_quota, n) AS low, wilson_high(at_quota, n) AS high, count(*) FILTER (counts) AS n
+       wilson_low(at_quota, n) AS low, wilson_high(at_quota, n) AS high
 FROM s GROUP BY ALL
 """
 
@@ -145,7 +145,7 @@ d AS (SELECT {group} day, count(*) FILTER (cause = 1) AS e, count(*) FILTER (cau
 r AS (SELECT *, sum(c) OVER ({part} ORDER BY day DESC) AS risk FROM d),
 s AS (SELECT *, product(1 - x / risk) OVER ({part} ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
              product(1 - x / risk) OVER ({part} ORDER BY day) AS after FROM r),
-i AS (SELECT {group} CASE WHEN max(day) < {horizon} AND min(after) > 0 THEN NULL
+i AS (SELECT {group} CASE WHEN {unfollowed} AND min(after) > 0 THEN NULL
                           ELSE coalesce(sum(coalesce(before, 1) * e / risk) FILTER (day <= {horizon}), 0) END AS incidence
       FROM s GROUP BY ALL)
 """
@@ -197,7 +197,7 @@ FROM w JOIN i USING ({using}) GROUP BY ALL
 """
 
 MQL_TO_SQL = """
-WITH f AS (SELECT coalesce(mql_at, sql_at)::DATE AS on_day, {team} CASE WHEN mql_at::DATE <= '2026-04-20' THEN mql_at::DATE END AS m,
+WITH f AS (SELECT coalesce(mql_at, sql_at)::DATE AS on_day, team, CASE WHEN mql_at::DATE <= '2026-04-20' THEN mql_at::DATE END AS m,
              CASE WHEN sql_at::DATE <= '2026-04-20' THEN sql_at::DATE END AS q,
              CASE WHEN disqualified_at::DATE <= '2026-04-20' THEN disqualified_at::DATE END AS x FROM leads),
 a AS (SELECT *, {keys} FROM f WHERE m IS NOT NULL OR q IS NOT NULL),
@@ -207,9 +207,9 @@ w AS (SELECT *, CASE WHEN least(q, x) IS NULL THEN 0 WHEN q <= coalesce(x, q) TH
 t AS (SELECT {names} count(*) FILTER (cause = 1 AND day <= 60) AS sql, count(*) FILTER (cause = 2 AND day <= 60) AS disqualified,
              count(*) FILTER (cause = 0 AND day < 60) AS open, count(*) AS n FROM w GROUP BY ALL),
 b AS (SELECT {names} count(*) FILTER (m IS NULL) AS sql_without_mql FROM a GROUP BY ALL)
-SELECT {names} coalesce(sql, 0) AS sql, coalesce(disqualified, 0) AS disqualified, coalesce(open, 0) AS open, sql_without_mql,
+SELECT {bnames} coalesce(sql, 0) AS sql, coalesce(disqualified, 0) AS disqualified, coalesce(open, 0) AS open, sql_without_mql,
        incidence AS mql_to_sql, coalesce(n, 0) AS n
-FROM b LEFT JOIN t {on} LEFT JOIN i {on}
+FROM b LEFT JOIN t {on_t} LEFT JOIN i {on_i}
 """
 
 SALES_CYCLE = f"""
@@ -233,7 +233,7 @@ SELLING_TIME = """
 WITH f AS (SELECT *, {keys} FROM activities WHERE is_done AND started_at >= '2025-01-01' AND started_at < '2026-01-01'),
 a AS (SELECT {names} coalesce(sum(duration_s) FILTER (activity_type IN ('call', 'email', 'meeting')), 0) / 3600 AS selling_hours,
              coalesce(sum(duration_s), 0) / 3600 AS recorded_hours, count(duration_s) AS n FROM f GROUP BY ALL),
-c AS (SELECT *, {contract_keys} FROM (
+c AS (SELECT *, {keys} FROM (
         SELECT team, contracted_hours_per_week / 7 AS hours, unnest(generate_series(greatest(coalesce(valid_from_date, '2025-01-01'), DATE '2025-01-01'),
           least(coalesce(valid_to_date, '2025-12-31'), DATE '2025-12-31'), INTERVAL 1 DAY)) AS on_day FROM rep_assignments)),
 h AS (SELECT {names} coalesce(sum(hours), 0) AS contracted_hours FROM c GROUP BY ALL)
@@ -248,8 +248,8 @@ CAC = """
 WITH w AS (SELECT *, coalesce(parent_account_id, account_id, deal_id) AS family FROM deals
            WHERE NOT coalesce(is_deleted, FALSE) AND status = 'won' AND closed_date IS NOT NULL),
 n AS (SELECT *, closed_date AS on_day FROM w QUALIFY row_number() OVER (PARTITION BY family ORDER BY closed_date, deal_id) = 1),
-a AS (SELECT {keys} 1 AS new, 0 AS cents FROM n WHERE on_day >= '2025-07-01' AND on_day < '2026-07-01' UNION ALL
-      SELECT {keys} 0, amount_base_cents FROM (SELECT team, amount_base_cents, (cost_date + INTERVAL 1 MONTH)::DATE AS on_day FROM costs)
+a AS (SELECT {pick} 1 AS new, 0 AS cents FROM n WHERE on_day >= '2025-07-01' AND on_day < '2026-07-01' UNION ALL
+      SELECT {pick} 0, amount_base_cents FROM (SELECT team, amount_base_cents, (cost_date + INTERVAL 1 MONTH)::DATE AS on_day FROM costs)
       WHERE on_day >= '2025-07-01' AND on_day < '2026-07-01')
 SELECT {names} coalesce(sum(cents), 0) / 100 AS cost, share(cost, n) AS customer_acquisition_cost, coalesce(sum(new), 0) AS n,
        1 AS lag_months
@@ -263,7 +263,7 @@ l AS (SELECT * FROM f WHERE score IS NOT NULL
 t AS (SELECT {names} count(*) FILTER (score >= 9) AS promoters, count(*) FILTER (score IN (7, 8)) AS passives,
              count(*) FILTER (score <= 6) AS detractors, count(*) AS n FROM l GROUP BY ALL),
 b AS (SELECT {names} share(count(*) FILTER (sent_at IS NOT NULL AND score IS NOT NULL), count(sent_at)) AS response_rate FROM f GROUP BY ALL)
-SELECT {names} coalesce(promoters, 0) AS promoters, coalesce(passives, 0) AS passives, coalesce(detractors, 0) AS detractors,
+SELECT {bnames} coalesce(promoters, 0) AS promoters, coalesce(passives, 0) AS passives, coalesce(detractors, 0) AS detractors,
        100 * share(promoters - detractors, n) AS net_promoter_score, coalesce(n, 0) AS n, response_rate
-FROM b LEFT JOIN t {on}
+FROM b LEFT JOIN t {on_t}
 """

@@ -1,0 +1,1 @@
+"""What the pages say: small pure functions that turn tables of figures into sentences and rules."""
