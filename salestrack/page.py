@@ -16,6 +16,7 @@ from salestrack.periods import Period
 from salestrack.show import Show
 
 NOTHING = Html("", "")
+STOCKS = ("open_pipeline",)  # their period is that of the expected close, the card shows what is there on the day
 DRAWN = ("bars", "columns", "curve", "definitions", "finding", "forest", "funnel", "heatmap", "histogram", "lines", "measures",
          "stacked", "strip", "table", "text")
 
@@ -66,7 +67,7 @@ class Page(Show):
         if not self.book.has(*(signature.parameters.keys() & self.book.tables)):
             return None
         span = self.month.trailing(months)
-        if "period" not in signature.parameters:
+        if "period" not in signature.parameters or kpi.__name__ in STOCKS:
             return self.card(self.book.kpi(kpi), kpi, target=target, label=label, note=note)
         now = self.book.kpi(kpi, period=span)
         before = self.book.kpi(kpi, period=span.shifted(-12))

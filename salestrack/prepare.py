@@ -166,7 +166,8 @@ WINDOW d AS (PARTITION BY deal_id ORDER BY since),
        r AS (PARTITION BY deal_id ORDER BY since ROWS UNBOUNDED PRECEDING)
 """
 
-# A move of the expected close to a later calendar month, made while the deal is open; of edits within 24 hours the last counts.
+# A move of the expected close to a later calendar month, made while the deal is open. Of edits within 24 hours the last
+# counts, so a move is a push only once it has stood for 24 hours: before that, nobody could know.
 _PUSHES = """
 CREATE OR REPLACE TEMP TABLE deal_pushes AS
 WITH moved AS (
@@ -180,7 +181,7 @@ WITH moved AS (
     SELECT deal_id, since, expected_close_date, lag(expected_close_date) OVER (PARTITION BY deal_id ORDER BY since) AS last_settled
     FROM settled
 )
-SELECT c.deal_id, c.since
+SELECT c.deal_id, c.since + INTERVAL 24 HOUR AS since
 FROM compared c JOIN (
     SELECT deal_id, arg_min(expected_close_date, since) AS first_close FROM deal_states GROUP BY deal_id
 ) f USING (deal_id)
@@ -200,15 +201,20 @@ def deal_versions(con: Connection, zone: str) -> None:
     con.execute(
         f"""
         CREATE OR REPLACE TABLE deal_versions AS
-        WITH runs AS (
-            SELECT s.*, CASE WHEN p.since IS NULL THEN 0 ELSE 1 END AS pushed,
+        WITH steps AS (
+            SELECT * EXCLUDE (until), 0 AS pushed FROM deal_states
+            UNION ALL BY NAME
+            SELECT s.* EXCLUDE (until) REPLACE (p.since AS since), 1 AS pushed
+            FROM deal_pushes p JOIN deal_states s ON s.deal_id = p.deal_id AND s.status = 'open'
+             AND p.since >= s.since AND (s.until IS NULL OR p.since < s.until)
+        ), runs AS (
+            SELECT s.*, lead(since) OVER d AS until,
                    CASE WHEN s.status = lag(s.status) OVER d THEN 0 ELSE 1 END AS turned,
                    CASE WHEN s.status = 'open' AND lag(s.status) OVER d IN ('won', 'lost') THEN 1 ELSE 0 END AS reopened
-            FROM deal_states s LEFT JOIN deal_pushes p USING (deal_id, since)
-            WINDOW d AS (PARTITION BY s.deal_id ORDER BY s.since)
+            FROM steps s WINDOW d AS (PARTITION BY s.deal_id ORDER BY s.since, s.pushed)
         ), numbered AS (
             SELECT *, sum(turned) OVER r AS run, sum(pushed) OVER r AS pushes, sum(reopened) OVER r AS reopenings
-            FROM runs WINDOW r AS (PARTITION BY deal_id ORDER BY since ROWS UNBOUNDED PRECEDING)
+            FROM runs WINDOW r AS (PARTITION BY deal_id ORDER BY since, pushed ROWS UNBOUNDED PRECEDING)
         ), dated AS (
             SELECT *, first_value(since) OVER w AS turned_at, first_value(owner_rep_id) OVER w AS owner_at_turn,
                    first_value(by_field) OVER w AS turned_by_field

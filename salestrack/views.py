@@ -86,12 +86,12 @@ def deals(at: Moment, base: str, local_created: str) -> str:
     return f"""
 SELECT d.deal_id, d.deal_name, d.account_id, v.credit_rep_id AS owner_rep_id, p.rep_name, a.team_id, a.team,
        coalesce(y.territory_name, a.territory) AS territory, c.segment, c.industry, c.country_code,
-       d.lead_source, d.deal_type, d.campaign_id, d.lead_id, s.pipeline_id, v.stage_id, s.stage_name, s.stage_order, v.status,
+       d.lead_source, d.deal_type, d.campaign_id, coalesce(d.lead_id, k.lead_id) AS lead_id, s.pipeline_id, v.stage_id, s.stage_name, s.stage_order, v.status,
        v.amount, v.currency_code,
        CASE WHEN v.status = 'open' THEN {cents("v.amount", "r.rate")} ELSE v.amount_base_cents END AS amount_base_cents,
        v.probability, d.created_at, {local_created} AS created_date, v.expected_close_date, v.closed_at, v.closed_date, v.closed_at_source,
        CASE WHEN v.status = 'lost' THEN d.lost_reason END AS lost_reason, v.pushes, v.reopened,
-       e.entered_at AS stage_entered_at, l.created_at AS lead_created_at, d.next_step
+       e.entered_at AS stage_entered_at, coalesce(l.created_at, k.created_at) AS lead_created_at, d.next_step
 FROM (SELECT * FROM stored.deal_versions
       WHERE valid_from < {at.before} AND (valid_to IS NULL OR valid_to >= {at.before}) AND status <> 'deleted') v
 JOIN stored.deals d USING (deal_id)
@@ -100,6 +100,8 @@ LEFT JOIN stored.accounts c ON c.account_id = d.account_id
 LEFT JOIN stored.territories y ON y.territory_id = d.territory_id
 LEFT JOIN stored.reps p ON p.rep_id = v.credit_rep_id
 LEFT JOIN stored.leads l ON l.lead_id = d.lead_id
+LEFT JOIN (SELECT converted_deal_id AS deal_id, min(created_at) AS created_at, min_by(lead_id, created_at) AS lead_id FROM stored.leads
+           WHERE converted_deal_id IS NOT NULL AND created_at < {at.before} GROUP BY ALL) k ON k.deal_id = v.deal_id
 LEFT JOIN (SELECT deal_id, max(entered_at) AS entered_at FROM stored.stage_spells WHERE entered_at < {at.before} GROUP BY deal_id) e
        ON e.deal_id = v.deal_id
 LEFT JOIN (SELECT from_currency_code AS currency_code, arg_max(rate, rate_date) AS rate FROM stored.exchange_rates

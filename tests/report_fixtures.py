@@ -74,9 +74,8 @@ def good_notebooks(folder: Path) -> Path:
         code("month"),
         title={"en": "Overview", "de": "Überblick"},
     )
-    revenue = notebook(
-        text("# Revenue"), code("import os\nos.path.basename(os.getcwd()), data_dir, language")
-    )
+    seen = "os.path.basename(os.getcwd()), data_dir, language, time.localtime(0).tm_hour, hash('x')"
+    revenue = notebook(text("# Revenue"), code(f"import os, time\n{seen}"))
     pipeline = notebook(text("# Pipeline"), code("import sys\nprint('overdue', file=sys.stderr)\nhorizon"))
     return save(folder, n01_overview=overview, n02_revenue=revenue, n03_pipeline=pipeline)
 

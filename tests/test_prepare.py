@@ -117,6 +117,16 @@ def test_pushes(moves: list[tuple[str, str]], pushes: int) -> None:
     assert rows(con, "SELECT max(pushes) FROM deal_versions") == [(pushes,)]
 
 
+def test_a_push_counts_once_it_has_stood_for_a_day() -> None:
+    moved = changed("d1", "expected_close_date", "2026-03-31", "2026-04-30", "2026-02-01 10:00:00")
+    con = derived(deals=[deal()], deal_stage_history=[FIRST], deal_field_history=[moved])
+    assert rows(con, "SELECT valid_from::VARCHAR, valid_to::VARCHAR, pushes FROM deal_versions ORDER BY valid_from") == [
+        ("2026-01-05 09:00:00", "2026-02-01 10:00:00", 0),
+        ("2026-02-01 10:00:00", "2026-02-02 10:00:00", 0),
+        ("2026-02-02 10:00:00", None, 1),
+    ]
+
+
 def test_a_close_date_set_on_closing_is_not_a_push() -> None:
     con = derived(
         deals=[deal(status="won", stage_id="W")],

@@ -94,7 +94,7 @@ def test_a_report_has_a_page_per_notebook_the_notebooks_and_two_records(first_re
 
 def test_notebooks_run_in_their_folder_with_the_parameters_of_the_run(first_report: Path) -> None:
     page = (first_report / "reports" / MONTH / "02_revenue.html").read_text(encoding="utf-8")
-    assert "('notebooks', '../data', 'en')" in page
+    assert "('notebooks', '../data', 'en', 0, " in page
     assert "'2026-10'" in (first_report / "reports" / MONTH / "index.html").read_text(encoding="utf-8")
 
 
@@ -259,6 +259,20 @@ def test_a_failure_publishes_nothing(folder: Path, cells: list[object], message:
     assert caught.value.exit_code == exit_code
     assert published(folder / "reports") == before
     assert litter(folder / "reports") == []
+
+
+def test_a_cell_that_never_ran_is_a_failure_whatever_papermill_says(folder: Path) -> None:
+    from salestrack.report.execute import Run, failure_of
+    from salestrack.report.notebooks import read_notebook
+
+    save(
+        folder / "cut", n01_cut=notebook(text("# First"), code("1"), text("## Second"), code("2"), code(" "))
+    )
+    read = read_notebook(folder / "cut" / "01_cut.ipynb")
+    whole = Run(read, node=read.node, replies={1: "ok", 2: "ok", 4: "ok"})
+    assert failure_of(whole, None, 600, "en") is None
+    cut = Run(read, node=read.node, replies={1: "ok", 2: "ok"})
+    assert "01_cut, cell 3 'Second': it did not run" in str(failure_of(cut, None, 600, "en"))
 
 
 def test_a_failed_notebook_is_kept_until_the_month_succeeds(folder: Path) -> None:

@@ -13,8 +13,13 @@ from scipy.stats import binom
 
 import salestrack.world
 from salestrack.errors import CannotWrite, InputError
-from salestrack.world import World, generate, truth
-from salestrack.world.process import ADVANCE, BACK, OPEN_STAGES, STAY, WON, Process, horizons
+from salestrack.world import HORIZONS, World, generate, truth
+from salestrack.world import blocks as blocks_of
+from salestrack.world.parameters import day_number, day_of
+from salestrack.world.people import Market
+from salestrack.world.process import ADVANCE, BACK, LONGEST, LOST, OPEN_STAGES, STAY, WON, Process, horizons
+from salestrack.world.simulate import CLOSE, Block
+from salestrack.world.weeks import weekday
 
 DEMO = Path(__file__).parents[1] / "data" / "demo"
 LARGEST = 6_000_000
@@ -298,9 +303,11 @@ def test_nothing_happens_after_the_end_or_while_nobody_is_there(files: Files) ->
     assert max(column.max() for column in times) <= "2026-10-31"
     assert files.hours()["day"].min() >= "2023-11-01"
     spans = files["rep_assignments.csv"].groupby("rep_id")
+    last = spans["valid_to_date"].nth(-1)
     worked = files.hours().groupby("OwnerId")["day"].agg(["min", "max"])
     assert (worked["min"] >= spans["valid_from_date"].min()).all()
-    left = spans["valid_to_date"].last().dropna()
+    left = files["rep_assignments.csv"].loc[last.dropna().index].set_index("rep_id")["valid_to_date"]
+    assert len(left) >= 2
     assert (worked.loc[left.index, "max"] <= left).all()
 
 
@@ -427,6 +434,78 @@ def test_what_was_given_a_chance_of_p_comes_true_in_p_of_the_cases(
         won &= rows["closed_date"] <= pd.Timestamp(horizons(day)[column])
     assert len(rows) > 1_300
     assert decile_misses(rows[column], won) == []
+
+
+class Observer:
+    """One deal followed day by day in plain Python, from what is recorded about it (decided weekly, from the
+    week after its creation on): the filter once more."""
+
+    def __init__(self, process: Process, block: Block, deal: int, day: int) -> None:
+        self.process, self.block, self.deal, self.day = process, block, deal, day
+        deals = block.deals
+        self.stage, self.weeks_in, self.close = 0, 0, int(deals.close[deal])
+        self.place = process.centre + int(deals.x[deal]) + process.grades
+        self.log_moves, self.exposure = np.zeros(len(process.prior)), 0.0
+        self.week = self.first = process.world.week_of(int(deals.day[deal]))
+        start = day_number(process.world.start)
+        for today in range(int(deals.day[deal]), day + 1):
+            if today >= start and (today + 3) % 7 < 5:
+                self.exposure += process.activity_rates[self.stage] / 5
+            if today == self.tick(self.week) and self.week > self.first:
+                self.see(today)
+            if (today + 3) % 7 == 6:
+                self.week += 1
+
+    def tick(self, week: int) -> int:
+        return self.process.world.monday + 7 * week + int(weekday(self.block.deals.uid[[self.deal]], week)[0])
+
+    def recorded(self, table: dict[str, np.ndarray], column: str, day: int, **where: int) -> int | None:
+        rows = (table["deal"] == self.deal) & (table["day"] == day)
+        for name, value in where.items():
+            rows &= table[name] == value
+        return int(table[column][rows][-1]) if rows.any() else None
+
+    def see(self, day: int) -> None:
+        after = self.recorded(self.block.moves, "stage", day)
+        after = self.stage if after is None else after
+        event = {4: WON, 5: LOST}.get(after, {0: STAY, 1: ADVANCE, -1: BACK}.get(after - self.stage))
+        self.log_moves += np.log(self.process.weekly(self.week)[self.stage, self.weeks_in, self.place, event])
+        pushed = self.recorded(self.block.changes, "new", day, field=CLOSE)
+        if self.close > day:
+            chance = self.process.push_chance[self.stage]
+            self.log_moves += np.log(1 - chance if pushed is None else chance)
+        self.close = pushed or self.close
+        self.weeks_in = min(self.weeks_in + 1, LONGEST - 1) if event == STAY else 0
+        self.stage = after
+
+    def chances(self) -> list[float]:
+        """P(win) ever and within each horizon."""
+        table, process = self.block.activities, self.process
+        done = ((table["deal"] == self.deal) & (table["day"] <= self.day)).sum()
+        belief = process.posterior(self.log_moves[None], np.array([done]), np.array([self.exposure]))[0]
+        weeks = range(max(self.week - 1, self.first + 1), self.week + 2)
+        following = next(week for week in weeks if self.tick(week) > self.day)
+        result = [process.ever[following][self.stage, self.weeks_in, self.place]]
+        for end in horizons(day_of(self.day)).values():
+            last = process.world.week_of(day_number(end))
+            last -= self.tick(last) > day_number(end)
+            result.append(process.within(following, last)[0][self.stage, self.weeks_in, self.place])
+        return [float(belief @ values) for values in result]
+
+
+@pytest.mark.parametrize(
+    "day",
+    [date(2025, 4, 30), date(2025, 8, 31), date(2026, 3, 31)],
+    ids=["Wednesday", "Sunday", "quarter's end"],
+)
+def test_the_filter_agrees_with_a_slow_one(day: date) -> None:
+    world = World(deals=300, seed=9)
+    *_, (_, block) = blocks_of(world, Market(world), [day])
+    deal, once = block.truth["deal"], block.reopened[block.truth["deal"]] == 0
+    slow = [Observer(Process(world), block, i, day_number(day)).chances() for i in deal[once][:20]]
+    fast = np.stack([block.truth[name][once][:20] for name in HORIZONS], axis=1)
+    assert len(slow) == 20
+    np.testing.assert_allclose(fast, slow, rtol=1e-9)
 
 
 def test_probabilities_grow_with_the_horizon(wide: pd.DataFrame) -> None:

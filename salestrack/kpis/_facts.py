@@ -67,9 +67,14 @@ class Facts:
         table = table.copy()
         for word in self.words:
             table[word] = word_start(word, table[word], self.fiscal_year_start)
-        if self.words and "n" in table:
-            table = table[~(table[list(self.words)].isna().any(axis=1) & (table["n"] == 0))]
-        return named_groups(table, self.by)
+        return named_groups(self.dated(table), self.by)
+
+    def dated(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Without the rows that have neither a date nor a case."""
+        if not self.words or "n" not in table:
+            return table
+        empty = table[list(self.words)].isna().any(axis=1) & (table["n"] == 0)
+        return table[~empty].reset_index(drop=True)
 
 
 def facts(

@@ -159,7 +159,7 @@ def net_promoter_score(
     x, cluster = cluster_of(x, "response_id")
     table = x.totals(promoters=("_up", "sum"), passives=("_mid", "sum"), detractors=("_down", "sum"), n="len")
     table = beside(table, _design_effect(x, cluster), x)
-    table = outer(sent.drop(columns="n"), table, x.by)
+    table = x.dated(outer(sent.drop(columns="n"), table, x.by))
     score = 100 * divided(table["promoters"] - table["detractors"], table["n"])
     low, high = net_promoter(table["promoters"], table["detractors"], table["n"], table["effect"])
     table = table.assign(

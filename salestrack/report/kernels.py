@@ -49,6 +49,8 @@ class RunKernels(AsyncKernelManager):
         options["env"] = kernel_environment(self.folder / f"home{self.number}")
         await super().start_kernel(**options)
         self.alive.add(self)
+        if self.stopped:  # while it was starting
+            self.kill()
 
     async def cleanup_resources(self, restart: bool = False) -> None:  # type: ignore[override]
         self.alive.discard(self)

@@ -38,7 +38,7 @@ def finish_page(page: str, name: str, *, strict: bool = False) -> str:
     soup = BeautifulSoup(page, "html.parser")
     main = soup.find("main")
     if isinstance(main, Tag):
-        removed = ""
+        removed = disarm(main)
         if removed:
             logger.warning(
                 "%s: removed from the page because it could run or load something: %s", name, removed

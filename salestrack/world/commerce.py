@@ -31,17 +31,17 @@ class Lines:
 
 def lines_of(amount: Ints, family: Ints, currency: Ints, discount: Ints) -> Lines:
     """Lines that add up to the amounts: the dearest product that fits, consulting, and a flat rest."""
-    price = price_list(currency)
+    price = price_list()
     rest, parts, row = amount.copy(), [], np.arange(len(amount))
     ladder = np.array(labels.LADDERS)[family]
     off = 100 - discount
-    fits = np.stack([price[row, ladder[:, i]] * off // 100 <= rest for i in range(ladder.shape[1])])
+    fits = np.stack([price[currency, ladder[:, i]] * off // 100 <= rest for i in range(ladder.shape[1])])
     lead = ladder[row, np.argmax(fits, axis=0)]
     for product, share in ((lead, 100), (np.full(len(row), labels.CONSULTING), 85)):
-        unit = price[row, product] * off // 100
+        unit = price[currency, product] * off // 100
         quantity = rest * share // 100 // unit
         use = (quantity > 0) & ((share == 100) | (rest > 300_000))
-        parts.append((row[use], product[use], quantity[use], unit[use], price[row, product][use]))
+        parts.append((row[use], product[use], quantity[use], unit[use], price[currency, product][use]))
         rest = np.where(use, rest - quantity * unit, rest)
     left = rest > 0
     flat = np.full(left.sum(), labels.SET_UP)
@@ -51,11 +51,10 @@ def lines_of(amount: Ints, family: Ints, currency: Ints, discount: Ints) -> Line
     return Lines(*(column[order] for column in joined))
 
 
-def price_list(currency: Ints) -> Ints:
-    """List prices in cents, deals × products."""
+def price_list() -> Ints:
+    """List prices in cents, currencies × products."""
     euros = np.array([p.list_price for p in labels.PRODUCTS])
-    table = np.stack([np.floor(euros / rate + 0.5).astype(np.int64) * 100 for rate in labels.BOOK_RATES])
-    return table[currency]
+    return np.stack([np.floor(euros / rate + 0.5).astype(np.int64) * 100 for rate in labels.BOOK_RATES])
 
 
 @dataclass
@@ -126,13 +125,13 @@ def repeat_orders(world: World, market: Market, first_win: Ints) -> Orders:
     currency = np.array([p.currency for p in labels.PLACES])[accounts.place[account]]
     kind = random.choice(size, [0.42, 0.33, 0.25])
     product = np.array([labels.KIT, labels.MAINTENANCE, 0])[kind]
-    price = price_list(currency)[np.arange(size), product]
+    price = price_list()[currency, product]
     quantity = 1 + np.floor(random.uniform(size) ** 2 * np.array([9, 3, 14])[kind]).astype(np.int64)
     sale = np.array([CROSS_SELL, RENEWAL, UPSELL])[kind]
     row = np.arange(size)
     extra = np.flatnonzero(random.uniform(size) < 0.25)
     kit = np.full(len(extra), labels.KIT)
-    price_extra = price_list(currency[extra])[np.arange(len(extra)), kit]
+    price_extra = price_list()[currency[extra], kit]
     joined = [
         np.concatenate(pair)
         for pair in (

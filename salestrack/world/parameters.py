@@ -165,7 +165,9 @@ class Random:
 
     def normal(self, size: int) -> Floats:
         """Nearly normal numbers: the sum of twelve uniform ones, exact in the same way on every machine."""
-        total: Floats = self.uniform(12, size).sum(axis=0) - 6.0
+        total = np.full(size, -6.0)
+        for _ in range(12):
+            total += self.uniform(size)
         return total
 
     def choice(self, size: int, weights: Floats | Sequence[float]) -> Ints:

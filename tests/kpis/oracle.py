@@ -74,7 +74,8 @@ o AS (SELECT {names} order_id, account_id,
         coalesce(bool_or(net_amount_base_cents >= 0) FILTER (order_status NOT IN ('cancelled', 'returned')), FALSE) AS good,
         bool_or(order_status NOT IN ('cancelled', 'returned') AND net_amount_base_cents IS NULL) AS unknown,
         bool_or(order_status = 'cancelled') AS c, bool_or(order_status = 'returned') AS r FROM f GROUP BY ALL)
-SELECT {names} coalesce(sum(cents), 0) / 100 AS value, count(*) FILTER (good) AS n, share(value, n) AS average_order_value,
+SELECT {names} coalesce(sum(cents), 0) / 100 AS value, count(*) FILTER (good) AS n,
+       CASE WHEN n > 0 THEN value / n END AS average_order_value,
        count(*) FILTER (c) AS cancelled, count(*) FILTER (r) AS returned, count(*) FILTER (unknown AND NOT good) AS without_amount
 FROM o GROUP BY ALL
 """
@@ -220,13 +221,14 @@ FROM (SELECT *, closed_date - created_date AS days, CASE WHEN status = 'won' AND
 """
 
 ACTIVITY_MIX = """
-SELECT {names} activity_type, count(*) AS activities, coalesce(sum(duration_s), 0) / 3600 AS hours,
-       count(*) FILTER (duration_s IS NULL) AS without_duration, count(*) / sum(count(*)) OVER ({outer}) AS activity_mix,
-       CASE WHEN sum(sum(duration_s)) OVER ({outer}) > 0
-            THEN coalesce(sum(duration_s), 0) / sum(sum(duration_s)) OVER ({outer}) END AS hours_share,
-       sum(count(*)) OVER ({outer}) AS n
-FROM (SELECT * REPLACE (coalesce(activity_type, '(missing)') AS activity_type), {keys} FROM activities WHERE is_done) f
-GROUP BY ALL
+WITH f AS (SELECT * REPLACE (coalesce(activity_type, '(missing)') AS activity_type), {keys} FROM activities WHERE is_done),
+t AS (SELECT {names} activity_type, count(*) AS activities, coalesce(sum(duration_s), 0) AS seconds,
+             count(*) FILTER (duration_s IS NULL) AS without_duration FROM f GROUP BY ALL)
+SELECT {names} activity_type, activities, seconds / 3600 AS hours, without_duration,
+       activities / sum(activities) OVER ({outer}) AS activity_mix,
+       CASE WHEN sum(seconds) OVER ({outer}) > 0 THEN seconds / sum(seconds) OVER ({outer}) END AS hours_share,
+       sum(activities) OVER ({outer}) AS n
+FROM t
 """
 
 SELLING_TIME = """
@@ -251,8 +253,8 @@ n AS (SELECT *, closed_date AS on_day FROM w QUALIFY row_number() OVER (PARTITIO
 a AS (SELECT {pick} 1 AS new, 0 AS cents FROM n WHERE on_day >= '2025-07-01' AND on_day < '2026-07-01' UNION ALL
       SELECT {pick} 0, amount_base_cents FROM (SELECT team, amount_base_cents, (cost_date + INTERVAL 1 MONTH)::DATE AS on_day FROM costs)
       WHERE on_day >= '2025-07-01' AND on_day < '2026-07-01')
-SELECT {names} coalesce(sum(cents), 0) / 100 AS cost, share(cost, n) AS customer_acquisition_cost, coalesce(sum(new), 0) AS n,
-       1 AS lag_months
+SELECT {names} coalesce(sum(cents), 0) / 100 AS cost, coalesce(sum(new), 0) AS n,
+       share(cost, n) AS customer_acquisition_cost, 1 AS lag_months
 FROM a GROUP BY ALL
 """
 

@@ -90,7 +90,7 @@ def expected(name: str, world: str, by: str | None) -> pd.DataFrame:
         "{unfollowed}": f"max(day) < {options['horizon_days']}" if "horizon_days" in options else "FALSE",
         "{horizon}": str(options.get("horizon_days", 100_000)),
         "{outer}": f"PARTITION BY {by}" if by else "", "{partition}": f"{by}, " if by else "",
-        "{months}": "1" if by == "month" else "count(DISTINCT period_start_date)",
+        "{months}": "max(1)" if by == "month" else "count(DISTINCT period_start_date)",
     }
     for mark, value in filled.items():
         text = text.replace(mark, value)
