@@ -237,6 +237,15 @@ def better(column: str) -> Literal["higher", "lower", "neither"]:
     return "lower" if column in meaning["lower"] else "neither" if column in meaning["neither"] else "higher"
 
 
+def estimated(column: str | None) -> bool:
+    """False for a KPI that counts everything there is, so that few cases do not make it uncertain.
+
+    >>> estimated("win_rate"), estimated("bookings")
+    (True, False)
+    """
+    return column not in messages()["meaning"]["exact"]
+
+
 @cache
 def find_card(name: str) -> Any | None:
     """The card of the KPI with this name, None if there is no such KPI."""

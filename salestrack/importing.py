@@ -135,7 +135,7 @@ def _import(
         try:
             mappings = load_mappings(data / "mappings")
             system_of = _systems_of(data)
-            raws = build(con, [(n, p) for n, p in files.items()], mappings, config, work, system_of, progress)
+            raws = build(con, list(files.items()), mappings, config, work, system_of, hashes, progress)
             derived = prepare.derive(con, config)
             log = _log(con, raws)
             tables = _write_tables(con, raws, derived, built)

@@ -33,7 +33,8 @@ background:#e3e7eb;border:1px solid #e3e7eb;font-family:system-ui,sans-serif;col
 :where(table.kpi thead th){border-bottom:2px solid #1b2733;color:#56636f;vertical-align:bottom}
 :where(table.kpi svg){display:block;margin:0;width:6rem;height:auto}
 :where(table.kpi .gt_left){text-align:left}
-:where(table.kpi .gt_right){text-align:right;white-space:nowrap}
+:where(table.kpi .gt_right){text-align:right}
+:where(table.kpi td.gt_right){white-space:nowrap}
 :where(.table-note){font-size:.8rem;color:#56636f;margin:.3rem 0}""",
     "measures": """
 :where(.measures){padding-left:1.4rem;font-family:system-ui,sans-serif;color:#1b2733}

@@ -14,7 +14,7 @@ from salestrack import theme
 from salestrack.cards import spark
 from salestrack.charts._base import Kpi, Table, Text, empty, name_of, pick
 from salestrack.errors import InputError
-from salestrack.i18n import PERIODS, Words, clean, find_card, is_unknown, unit_for
+from salestrack.i18n import PERIODS, Words, clean, estimated, find_card, is_unknown, unit_for
 from salestrack.markup import Html, element, styled
 
 HEADLINE_UNITS = ("low", "high", "median", "mean", "trimmed_mean", "p10", "p50", "p90")
@@ -77,7 +77,7 @@ def kpi_table(
     )
     small = (
         [row for row, n in enumerate(shown["n"]) if not is_unknown(n) and n < theme.SMALL_N]
-        if "n" in shown.columns
+        if "n" in shown.columns and estimated(_headline(table))
         else []
     )
     sparks = _sparks(shown, names[0], trend, len(bottom) > 0) if trend is not None else None
@@ -102,6 +102,8 @@ def _chosen(words: Words, table: pd.DataFrame) -> list[str]:
         {other[1:]} if {"en", "de"} <= set(names) else set()
     )
     names = [n for n in names if n not in gone]
+    if "stage_name" in names and "stage_order" in names:
+        names.remove("stage_order")
     if "note" in names and table["note"].map(lambda v: is_unknown(v) or v == "").all():
         names.remove("note")
     return names
@@ -141,7 +143,11 @@ def _column(
         )
     style = _style(table[name], unit)
     if unit in WORDED:
-        label = label if words.unit_name(unit) == label else f"{label}, {words.unit_name(unit)}"
+        label = (
+            label
+            if words.unit_name(unit).casefold() == label.casefold()
+            else f"{label}, {words.unit_name(unit)}"
+        )
     return _Column(name, label, unit, [words.cell(name, v, unit, **style) for v in table[name]])
 
 

@@ -51,8 +51,12 @@ def drawn(made: Chart | Html) -> Chart:
     return made
 
 
+def plain(text: str) -> str:
+    return text.replace("\u00a0", " ")
+
+
 def texts(chart: Chart, gid: str | None = None) -> list[str]:
-    return [t.get_text() for t in chart.axes.texts if gid is None or t.get_gid() == gid]
+    return [plain(t.get_text()) for t in chart.axes.texts if gid is None or t.get_gid() == gid]
 
 
 def heading(chart: Chart, gid: str = "title") -> str:
@@ -69,7 +73,7 @@ def ticks(chart: Chart, axis: str = "x") -> list[str]:
 
 
 def legend(chart: Chart) -> list[str]:
-    return [t.get_text() for box in chart.figure.legends for t in box.get_texts()]
+    return [plain(t.get_text()) for box in chart.figure.legends for t in box.get_texts()]
 
 
 ALL: dict[str, Callable[[pd.DataFrame | None], Chart | Html]] = {
@@ -165,6 +169,10 @@ def test_text_keeps_to_the_figure_and_is_legible(draw: Callable[..., Any]) -> No
     assert chart.figure.get_figwidth() == theme.WIDTH
 
 
+def test_dollar_signs_are_money_not_mathematics() -> None:
+    assert ">$3 &amp; $4<" in drawn(ALL["bars"](SAMPLE)).svg
+
+
 def test_missing_columns_are_named(teams: pd.DataFrame) -> None:
     with pytest.raises(InputError, match="bars needs the column 'win_rat', .* did you mean 'win_rate'"):
         charts.bars(EN, teams, x="win_rat", y="team")
@@ -192,7 +200,7 @@ def test_columns_say_their_values_and_stress_the_newest(monthly: pd.DataFrame) -
     assert newest.get_facecolor()[:3] == pytest.approx(
         tuple(int(theme.ACCENT[i : i + 2], 16) / 255 for i in (1, 3, 5))
     )
-    assert [t.replace("\u00a0", " ") for t in legend(chart)] == ["Ist", "Ziel 2,5 Mio. €"]
+    assert legend(chart) == ["Ist", "Ziel 2,5 Mio. €"]
 
 
 def test_a_missing_month_leaves_a_gap(monthly: pd.DataFrame) -> None:
@@ -243,9 +251,9 @@ def test_negative_columns_hang_below_zero() -> None:
 def test_bars_are_sorted_with_value_and_n(teams: pd.DataFrame) -> None:
     chart = drawn(charts.bars(DE, teams, x="win_rate", y="team", reference=0.35, target=0.4))
     assert ticks(chart, "y") == ["South", "North", "(ohne Angabe)", "West"]
-    assert [t.replace("\u00a0", " ") for t in texts(chart, "value")] == ["50,0 %", "40,0 %", "25,0 %", "–"]
+    assert texts(chart, "value") == ["50,0 %", "40,0 %", "25,0 %", "–"]
     assert texts(chart, "n") == ["n = 8", "n = 100", "n = 80", "n = 0"]
-    assert [t.replace("\u00a0", " ") for t in legend(chart)] == ["Gesamt 35,0 %", "Ziel 40,0 %"]
+    assert legend(chart) == ["Gesamt 35,0 %", "Ziel 40,0 %"]
     assert heading(chart) == "Abschlussquote nach Team"
     assert "weniger als 10 Fälle" in chart.caption
 
@@ -254,6 +262,13 @@ def test_small_groups_are_grey(teams: pd.DataFrame) -> None:
     chart = drawn(charts.bars(EN, teams, x="win_rate", y="team", sort=False))
     colours = [t.get_color() for t in chart.axes.get_yticklabels()]
     assert colours == [theme.INK, theme.MUTED, theme.INK, theme.MUTED]
+
+
+def test_what_is_counted_in_full_is_not_grey(teams: pd.DataFrame) -> None:
+    chart = drawn(
+        charts.bars(EN, teams.assign(bookings=teams["won"]), x="bookings", y="team", interval=False)
+    )
+    assert {t.get_color() for t in chart.axes.get_yticklabels()} == {theme.INK}
 
 
 def test_bars_without_intervals_have_lengths(teams: pd.DataFrame) -> None:
@@ -334,8 +349,8 @@ def test_funnel_counts_entries_and_says_the_rate() -> None:
     chart = drawn(charts.funnel(DE, table))
     assert ticks(chart, "y") == ["Qualifizierung", "Angebot"]
     assert texts(chart, "entered") == ["100", "40"]
-    assert [t.replace("\u00a0", " ") for t in texts(chart, "rate")] == ["40,0 %", "50,0 %"]
-    assert [t.replace("\u00a0", " ") for t in texts(chart, "interval")] == ["31 bis 50 %", "35 bis 65 %"]
+    assert texts(chart, "rate") == ["40,0 %", "50,0 %"]
+    assert texts(chart, "interval") == ["31 bis 50 %", "35 bis 65 %"]
 
 
 def test_stacked_parts_add_up_and_the_rest_is_joined() -> None:
@@ -382,8 +397,9 @@ def test_survival_is_a_step_curve() -> None:
 
 def test_alternative_text_says_kind_span_extremes_and_newest(monthly: pd.DataFrame) -> None:
     chart = drawn(charts.columns(EN, monthly, y="bookings", title="Bookings rise"))
-    assert chart.alt == (
-        "Column chart: Bookings rise. From November 2025 to January 2026, 3 values. Lowest €1.0M (December 2025), "
+    assert plain(chart.alt) == (
+        "Column chart: Bookings rise. From November 2025 to January 2026, 3 values. "
+        "Lowest €1.0M (December 2025), "
         "highest €3.0M (January 2026). Last: €3.0M (January 2026). n = 60 in all."
     )
 

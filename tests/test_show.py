@@ -227,6 +227,7 @@ def test_missing_tables_are_named() -> None:
         pytest.param({"below": 0.6}, "Win rate is 52.0%, below 60.0%", id="below its limit"),
         pytest.param({"above": 0.5}, "Win rate is 52.0%, above 50.0%", id="above its limit"),
         pytest.param({"below": 0.52}, None, id="on the limit is not below it"),
+        pytest.param({"above": 0.52}, None, id="on the limit is not above it"),
         pytest.param({"below": None}, None, id="no goal, no rule"),
     ],
 )

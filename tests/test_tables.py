@@ -125,6 +125,10 @@ def test_small_groups_are_grey_and_said_to_be(teams: pd.DataFrame) -> None:
     assert "Grey: fewer than 10 cases" in made.html
 
 
+def test_what_is_counted_in_full_is_not_grey() -> None:
+    assert "Grey" not in kpi_table(EN, pd.DataFrame({"team": ["A"], "bookings": [1000.0], "n": [2]})).html
+
+
 def test_text_from_the_data_stays_text(teams: pd.DataFrame) -> None:
     made = kpi_table(
         EN,

@@ -253,6 +253,7 @@ def test_orders_of_deals_belong_to_won_deals_of_the_same_account(files: Files) -
     deals = files["Opportunity"].set_index("Id").loc[orders["OpportunityId"]]
     assert (deals["IsWon"] == "true").all()
     assert (deals["AccountId"].to_numpy() == orders["AccountId"].to_numpy()).all()
+    assert (cents(deals["Amount"]).to_numpy() == cents(orders["TotalAmount"]).to_numpy()).all()
     assert (deals["CloseDate"].to_numpy() <= orders["EffectiveDate"].to_numpy()).all()
 
 

@@ -34,7 +34,7 @@ class Scale:
             return cls(words, unit, 1.0, words.unit_name(unit))
         symbol = words.unit_name("money")
         for size, step in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
-            if peak >= size * (10 if size == 1e3 else 1):
+            if peak >= size * (10 if size == 1e3 else 2):
                 return cls(words, unit, size, words.text(f"axis_{step}", symbol=symbol))
         return cls(words, unit, 1.0, symbol)
 
@@ -74,7 +74,8 @@ def value_axis(ax: Axes, scale: Scale, low: float, high: float, axis: str = "y",
 
     if not high > low:
         high = low + (abs(low) or 1.0)
-    found = [float(t) for t in MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)]
+    steps = [1, 2, 5, 10] if scale.unit in ("days", "hours", "points", "count") else [1, 2, 2.5, 5, 10]
+    found = [float(t) for t in MaxNLocator(ticks, steps=steps).tick_values(low, high)]
     whole = scale.unit in ("count",)
     step = found[1] - found[0]
     kept = [t for t in found if low - 1e-9 <= t <= high + 1e-9 and (not whole or abs(t - round(t)) < 1e-9)]
@@ -183,7 +184,9 @@ def axis_name(words: Words, column: str, scale: Scale) -> str:
 
 def headings(words: Words, y: str, scale: Scale, title: Text, group: str = "") -> tuple[str, str]:
     """Title and deck of a chart: the claim and below it what is shown in which unit."""
-    what = words.text("by", what=words.label(y), group=lowered(words, group)) if group else words.label(y)
+    what = words.label(y)
+    if group and words.label(group).casefold() not in what.casefold():
+        what = words.text("by", what=what, group=lowered(words, group))
     told = pick(words, title)
     parts = [what if told else "", scale.name]
     return told or what, ", ".join(part for part in parts if part)

@@ -35,7 +35,7 @@ from salestrack.charts._base import (
     text_width,
     usable,
 )
-from salestrack.i18n import Words, clean, is_unknown, unit_for
+from salestrack.i18n import Words, clean, estimated, is_unknown, unit_for
 from salestrack.markup import Html
 
 ROW, TALL_ROW, FOOT = 0.34, 0.46, 0.36  # inches
@@ -199,7 +199,7 @@ def _ranged(
     ]
     row = TALL_ROW if any("\n" in name for name in names) else ROW
     canvas = Canvas(words, said, deck, row * len(shown) + FOOT, _line_keys(words, unit, level, target))
-    at, colours = list(range(len(shown))), _tones(shown)
+    at, colours = list(range(len(shown))), _tones(shown, x)
     (_dots if spread else _bars)(canvas.ax, at, shown, x, colours)
     low, high = bounds(values, zero=not spread, top=0.04)
     if spread and unit == "share":
@@ -208,16 +208,16 @@ def _ranged(
     row_axis(canvas.ax, at, names, colours)
     _side(canvas.ax, scale, shown, x, at, colours, signed)
     _lines(canvas.ax, level, target)
-    small = "n" in shown.columns and bool((as_float(shown["n"]) < theme.SMALL_N).any())
+    small = any(colour != theme.INK for colour in colours)
     told = [*notes, words.text("whiskers") if spread else ""]
     told.append(words.text("small_n", n=theme.SMALL_N) if small else "")
     alt = alt_series(words, kind, said, shown[y], shown[x], unit_for(y, shown[y]), unit, case_count(shown), y)
     return canvas.chart(alt, told, chart_table(words, shown, said, [y, x], x, unit))
 
 
-def _tones(shown: pd.DataFrame) -> list[str]:
+def _tones(shown: pd.DataFrame, x: str) -> list[str]:
     """Ink, but grey for groups of fewer than ten cases."""
-    if "n" not in shown.columns:
+    if "n" not in shown.columns or not estimated(x):
         return [theme.INK] * len(shown)
     return [theme.PREVIOUS if n < theme.SMALL_N else theme.INK for n in as_float(shown["n"]).fillna(0)]
 

@@ -77,6 +77,8 @@ def heatmap(
     turned = x not in PERIODS and max(map(len, names[0])) * 0.085 > 5.2 / len(grid.columns)
     canvas = Canvas(words, told or what, deck, 0.40 * len(grid) + (0.95 if turned else 0.4))
     small = _cells(canvas.ax, scale, grid, cases, names)
+    if turned:
+        names = _across(words, x, list(grid.columns), 24), names[1]
     canvas.ax.set_xticklabels(names[0], rotation=40 if turned else 0, ha="right" if turned else "center")
     labels = [
         f"{_short(words, y, a, 60)}, {_short(words, x, b, 60)}"
@@ -92,10 +94,10 @@ def heatmap(
     return canvas.chart(alt, notes, table_html)
 
 
-def _across(words: Words, x: str, values: list[Any]) -> list[str]:
+def _across(words: Words, x: str, values: list[Any], most: int = 18) -> list[str]:
     """Names of the columns; the year stands only where it begins."""
     if x not in PERIODS:
-        return [_short(words, x, v, 14) for v in values]
+        return [_short(words, x, v, most) for v in values]
     pairs = [tick_name(words, x, position(v, x, words.fiscal_year_start)) for v in values]
     years = ["", *(year for _, year in pairs)]
     return [f"{name}\n{year}" if year and year != years[i] else name for i, (name, year) in enumerate(pairs)]

@@ -54,6 +54,7 @@ def build(
     config: Config,
     work: Path,
     as_system: dict[str, str] | None = None,
+    hashes: dict[str, str] | None = None,
     progress: Progress | None = None,
 ) -> list[Raw]:
     """Makes every canonical table, and `quarantine`, from the files (name below raw/, path).
@@ -65,7 +66,8 @@ def build(
     for name, path in files:
         if progress:
             progress(name)
-        raws += read_file(con, name, path, mappings, work, len(raws), (as_system or {}).get(name))
+        system, known = (as_system or {}).get(name), (hashes or {}).get(name, "")
+        raws += read_file(con, name, path, mappings, work, len(raws), system, known)
     _views(con, raws, mappings, config)
     for raw in raws:
         if progress:
@@ -83,10 +85,11 @@ def read_file(
     work: Path,
     number: int = 0,
     system: str | None = None,
+    sha256: str = "",
 ) -> list[Raw]:
     """The tables in one file, each as a view of text: one for a text file, one per filled sheet of a workbook."""
     found: list[Raw] = []
-    for sheet, decoded in _tables(path, name, work):
+    for sheet, decoded in _tables(path, name, work, sha256):
         where = f"{name} [{sheet}]" if sheet else name
         located = _located(decoded, where, sheet, mappings, system)
         text = read_text(con, decoded, located, f"text {number + len(found)}", work)
@@ -97,9 +100,9 @@ def read_file(
     return found
 
 
-def _tables(path: Path, name: str, work: Path) -> list[tuple[str, Decoded]]:
+def _tables(path: Path, name: str, work: Path, sha256: str = "") -> list[tuple[str, Decoded]]:
     if path.suffix.lower() not in (".xlsx", ".xlsm"):
-        return [("", decode(path, name, work))]
+        return [("", decode(path, name, work, sha256))]
     tables = list(workbook.sheets(path, name, work))
     return [("", tables[0][1])] if len(tables) == 1 else tables
 

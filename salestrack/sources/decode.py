@@ -59,12 +59,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def decode(path: Path, name: str, work: Path) -> Decoded:
-    """The file as UTF-8 text (`Decoded.path`); `work` takes the copy of a file in another encoding.
+def decode(path: Path, name: str, work: Path, sha256: str = "") -> Decoded:
+    """The file as UTF-8 text (`Decoded.path`); `work` takes the copy of a file in another encoding,
+    `sha256` saves working it out again.
 
     Raises ReadError for an empty file, a file with zero bytes and bytes that no known encoding has.
     """
-    scan = _scan(path)
+    scan = _scan(path, sha256)
     if scan.size == 0:
         raise ReadError.empty(name)
     encoding = _encoding(scan)
@@ -82,12 +83,13 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
         yield block
 
 
-def _scan(path: Path) -> _Scan:
+def _scan(path: Path, sha256: str) -> _Scan:
     scan, digest = _Scan(), hashlib.sha256()
     decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as file:
         for block in _blocks(file):
-            digest.update(block)
+            if not sha256:
+                digest.update(block)
             scan.first = scan.first or block[:64]
             if not scan.zero_line and b"\0" in block:
                 scan.zero_line = scan.newlines + block[: block.index(b"\0")].count(b"\n") + 1
@@ -98,7 +100,7 @@ def _scan(path: Path) -> _Scan:
             _check_utf8(scan, decoder, block)
     if scan.utf8 and not scan.ascii:
         _check_utf8(scan, decoder, b"", final=True)
-    scan.sha256 = digest.hexdigest()
+    scan.sha256 = sha256 or digest.hexdigest()
     return scan
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salestrack.kpis import activity_mix, selling_time_share
-from salestrack.periods import Period
 from salestrack.stats.intervals import wilson
 
 if TYPE_CHECKING:
@@ -21,11 +20,11 @@ if TYPE_CHECKING:
     from salestrack.book import Book
     from salestrack.markup import Html
     from salestrack.page import Page
+    from salestrack.periods import Period
 
 COVERED = 0.7  # below this share of the contracted hours no rate is shown
 WELL_COVERED = 0.8
 LARGEST_BLOCK = 0.2  # of the hours; from here on a kind of other work is worth a talk
-QUARTERS = 8
 OTHER_WORK = ("admin", "internal_meeting", "travel", "training", "note", "other", "task")
 
 _CONTACTS = """
@@ -36,15 +35,9 @@ _CHANNEL = "coalesce(channel, CASE activity_type WHEN 'call' THEN 'phone' WHEN '
 
 IN_PERSON = {"en": "Share of customer meetings held in person", "de": "Anteil der Kundentermine vor Ort"}
 CHANNELS = {"en": "Contacts with customers by channel", "de": "Kundenkontakte nach Kanal"}
+RECORDED = {"en": "Hours recorded", "de": "Erfasste Stunden"}
 HOURS = {"en": "Recorded hours by kind of work", "de": "Erfasste Stunden nach Art der Arbeit"}
 DIGITAL = {"en": "Digital: e-mails and online meetings.", "de": "Digital: E-Mails und Online-Termine."}
-
-
-def full_quarters(book: Book, count: int = QUARTERS) -> Period:
-    """The last `count` fiscal quarters that were over at the end of the book's month."""
-    quarter = book.month.containing("quarter", fiscal_year_start=book.config.fiscal_year_start_month)
-    last = quarter if quarter.end <= book.month.end else quarter.shifted(-3)
-    return last.trailing(3 * count)
 
 
 def contacts(book: Book) -> DuckDBPyRelation:
@@ -92,7 +85,9 @@ def in_person(meetings: pd.DataFrame, by: str) -> pd.DataFrame:
     wide = wide.reindex(columns=["in_person", "digital"], fill_value=0).astype("int64")
     n = wide.sum(axis=1)
     low, high = wilson(wide["in_person"], n)
-    table = pd.DataFrame({"in_person": wide["in_person"], "in_person_share": wide["in_person"] / n.where(n > 0)})
+    table = pd.DataFrame(
+        {"in_person": wide["in_person"], "in_person_share": wide["in_person"] / n.where(n > 0)}
+    )
     return table.assign(low=low, high=high, n=n).reset_index()
 
 
@@ -105,21 +100,18 @@ def cards(page: Page, times: pd.DataFrame, met: pd.DataFrame, meetings: pd.DataF
     met, meetings : `channels` by quarter, of all contacts and of the meetings alone
     """
     total = met.groupby("quarter", as_index=False)["contacts"].sum()
-    labels = {
-        "contacts": {"en": "Contacts with customers", "de": "Kundenkontakte"},
-        "in_person_share": {"en": "Meetings in person", "de": "Termine vor Ort"},
-        "coverage": {"en": "Hours recorded", "de": "Erfasste Stunden"},
-    }
     contracted = {"en": "of the contracted hours", "de": "der Vertragsstunden"}
     return [
-        page.card(times, selling_time_share, compare="year", target=page.book.config.goals.selling_time_share),
-        page.card(total, "contacts", compare="year", label=labels["contacts"]),
-        page.card(in_person(meetings, "quarter"), "in_person_share", compare="year", label=labels["in_person_share"]),
+        page.card(
+            times, selling_time_share, compare="year", target=page.book.config.goals.selling_time_share
+        ),
+        page.card(total, "contacts", compare="year"),
+        page.card(in_person(meetings, "quarter"), "in_person_share", compare="year"),
         page.card(
             times.drop(columns=["low", "high", "n"], errors="ignore"),
             "coverage",
             compare="year",
-            label=labels["coverage"],
+            label=RECORDED,
             note=contracted,
         ),
     ]
@@ -135,29 +127,45 @@ def measures(page: Page) -> list[Measure | dict[str, Any] | None]:
     mix = book.kpi(activity_mix, period=page.last_12)
     return [
         page.measure(
-            whole, selling_time_share, below=goal, owner="sales_manager",
-            en="Free time for selling: go through the largest blocks of other work below and drop or move one of them.",
+            whole,
+            selling_time_share,
+            below=goal,
+            owner="sales_manager",
+            en="Free time for selling: go through the largest blocks of other work below and drop or move "
+            "one of them.",
             de="Zeit für den Verkauf schaffen: die größten Blöcke anderer Arbeit durchgehen und einen davon "
-               "streichen oder verlagern.",
+            "streichen oder verlagern.",
         ),
         page.measure(
-            mix[mix["activity_type"].isin(OTHER_WORK)], "hours_share", above=LARGEST_BLOCK, by="activity_type",
-            owner="sales_operations", metric=selling_time_share,
+            mix[mix["activity_type"].isin(OTHER_WORK)],
+            "hours_share",
+            above=LARGEST_BLOCK,
+            by="activity_type",
+            owner="sales_operations",
+            metric=selling_time_share,
             en="Find out what fills these hours and which of it can be automated or done by the back office.",
-            de="Klären, was diese Stunden füllt und was davon automatisiert oder dem Innendienst übergeben werden kann.",
+            de="Klären, was diese Stunden füllt und was davon automatisiert oder dem Innendienst übergeben "
+            "werden kann.",
         ),
         page.measure(
-            teams, "coverage", below=WELL_COVERED, by="team", owner="team_lead", metric=selling_time_share,
+            teams,
+            "coverage",
+            below=WELL_COVERED,
+            by="team",
+            owner="team_lead",
+            metric=selling_time_share,
             en="Complete the time sheets of these teams: what is not recorded cannot be improved.",
-            de="Die Zeiterfassung dieser Teams vervollständigen: Was nicht erfasst ist, lässt sich nicht verbessern.",
+            de="Die Zeiterfassung dieser Teams vervollständigen: Was nicht erfasst ist, lässt sich nicht "
+            "verbessern.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 RECORD: dict[str, Any] = {
     "measure": {
         "en": "Export tasks, events and time sheets from the CRM, and the contracted hours of each rep.",
-        "de": "Aufgaben, Termine und Zeiterfassung aus dem CRM exportieren, dazu die Vertragsstunden je Person.",
+        "de": "Aufgaben, Termine und Zeiterfassung aus dem CRM exportieren, dazu die Vertragsstunden je "
+        "Person.",
     },
     "rule": {
         "en": "No activities, or no contracted hours, are in the data",

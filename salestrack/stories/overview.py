@@ -25,6 +25,7 @@ from salestrack.kpis import (
     win_rate,
 )
 from salestrack.periods import Period
+from salestrack.stories import team
 from salestrack.stories.revenue import growth, result
 
 if TYPE_CHECKING:
@@ -132,6 +133,16 @@ def coverage_card(page: Page) -> Html | None:
     return page.card(told, pipeline_coverage, target=page.book.config.goals.pipeline_coverage, label=label, note=note)
 
 
+def order_card(page: Page) -> Html | None:
+    """The card of the average order value for a company without a pipeline, else None."""
+    return None if page.book.has("deals") else page.headline(average_order_value)
+
+
+def reps_card(page: Page) -> Html | None:
+    """The card of the share of reps at quota for a company without a pipeline, else None."""
+    return None if page.book.has("deals") else team.reps_card(page)
+
+
 def lead(page: Page) -> Html:
     """One sentence: the month's result, what it changed, and where that puts the year against its quota."""
     name = result(page.book).__name__
@@ -218,6 +229,14 @@ def years_to_date(page: Page, count: int = 3) -> pd.DataFrame:
     """
     rows = [_year_to_date(page, page.year_to_date.shifted(-12 * back)) for back in range(count)]
     return pd.DataFrame([row for row in rows if row["n"]])
+
+
+def same_months(page: Page) -> str:
+    """What the rows of `years_to_date` cover, for the note below the table."""
+    first, last = (page.words.fmt(day, "date") for day in (page.year_to_date.start, page.year_to_date.last_day))
+    if page.words.language == "de":
+        return f"Jede Zeile: dieselben Monate des jeweiligen Jahres, zuletzt {first} bis {last}."
+    return f"Each row covers the same months of its year, most recently {first} to {last}."
 
 
 def _year_to_date(page: Page, span: Period) -> dict[str, Any]:

@@ -29,6 +29,7 @@ QUARTERS = 8  # past quarters that "enough" is measured by
 LEAST_QUARTERS = 4
 OFTEN_PUSHED = 3
 TOP_HEAVY = 0.4  # share of the five largest deals from which a pipeline hangs on them
+CLOSE = {"en": "Open pipeline by month of the expected close", "de": "Offene Pipeline nach Monat des erwarteten Abschlusses"}
 TEAMS = {"en": "Coverage of the quarter by team, against what past quarters needed from this day on",
          "de": "Deckung des Quartals nach Team, gegen den Bedarf früherer Quartale ab diesem Tag"}
 PUSHES = {"en": "Win rate: deals closed in the last 24 months after as many moves of the close to a later month.",
@@ -104,6 +105,15 @@ def coverage(page: Page, quarter: Period) -> pd.DataFrame:
     unset = table["note"] == "no_quota"
     table[["quota", "remaining"]] = table[["quota", "remaining"]].mask(unset)
     return table.assign(quarter=[pd.Timestamp(span.start) for span in spans])
+
+
+def shown(cover: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `coverage` that a reader needs, the day as `31 / 92`."""
+    if cover.empty:
+        return cover
+    day = cover["day"].astype("str") + " / " + cover["days"].astype("str")
+    names = ["quarter", "day_of", "quota", "remaining", "open_value", "pipeline_coverage", "note"]
+    return cover.assign(day_of=day, note=cover["note"].replace("no_quota", ""))[names]
 
 
 def record(book: Book, quarter: Period, quarters: int = QUARTERS) -> pd.DataFrame:
@@ -208,7 +218,7 @@ def _verdict(past: pd.DataFrame) -> tuple[str, str]:
 
 
 def cards(page: Page, now: pd.DataFrame, cover: pd.DataFrame) -> list[Html]:
-    """The headline cards: value now and over 13 months, coverage with its day, past due, weight of the largest five."""
+    """The headline cards: value now and over 13 months, coverage with its day, weight of the largest five."""
     if not page.book.has("deals"):
         return []
     history = stock(page.book)
@@ -219,9 +229,10 @@ def cards(page: Page, now: pd.DataFrame, cover: pd.DataFrame) -> list[Html]:
         of = _DAY[page.words.language].format(day=first["day"].iloc[0], days=first["days"].iloc[0],
                                               quarter=page.words.fmt(first["quarter"].iloc[0], "quarter"))
         made.append(page.card(first.drop(columns="quarter"), pipeline_coverage, note=of))
-    return [*made, page.card(now, "past_due_value"), page.card(now, "top5_share")]
+    return [*made, page.card(now, "top5_share", note=_TOP5)]
 
 
+_TOP5 = {"en": "of the open value lies in the five largest deals", "de": "des offenen Werts liegen in den fünf größten Deals"}
 _DAY = {"en": "{quarter}, day {day} of {days}", "de": "{quarter}, Tag {day} von {days}"}
 
 
@@ -309,7 +320,7 @@ def cuts(book: Book, words: Words, names: Sequence[str] = ("team", "territory", 
         whole = part["open_pipeline"].sum()
         groups = [words.value(name, group) for group in part[name]]
         parts.append(part.assign(cut=words.label(name), group=groups, share=part["open_pipeline"] / (whole or float("nan"))))
-    columns = ["cut", "group", "open_pipeline", "share", "n", "past_due_value", "top5_share"]
+    columns = ["cut", "group", "open_pipeline", "share", "n", "past_due_value"]
     return pd.concat(parts, ignore_index=True)[columns]
 
 
@@ -364,7 +375,7 @@ def largest(deals: pd.DataFrame, most: int = 10) -> pd.DataFrame:
     value = deals["amount_base_cents"].astype(float) / 100
     table = deals.assign(amount_base=value, share=value / (value.sum() or float("nan")))
     table = table.dropna(subset=["amount_base"]).sort_values(["amount_base", "deal_id"], ascending=[False, True])
-    columns = ["deal_name", "stage_name", "team", "amount_base", "share", "expected_close_date", "pushes"]
+    columns = ["deal_name", "stage_name", "amount_base", "share", "expected_close_date", "pushes"]
     return table[columns].head(most).reset_index(drop=True)
 
 

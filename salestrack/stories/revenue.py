@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from salestrack.book import Book
     from salestrack.page import Page
-    from salestrack.show import Html
+    from salestrack.show import Html, Measure
 
 VOID = "('cancelled', 'returned')"
 VIEWS = ("team", "territory", "segment", "deal_type")
@@ -211,4 +211,85 @@ def size_story(page: Page, by: str = "segment") -> Html:
         de="Der mittlere Auftrag der letzten zwölf Monate war {told.mean:money} wert ({change} gegenüber den zwölf davor): "
         "{within} durch größere oder kleinere Aufträge innerhalb der Segmente, {mix} durch einen anderen Segmentmix.",
         told=told, change=change, within=within, mix=mix,
+    )
+
+
+LAST_12 = {"en": "Last 12 months", "de": "Letzte 12 Monate"}
+LEADS = {
+    "bookings": (
+        "Bookings of the last twelve months were {value:money}, {growth:change} on the twelve before",
+        "Der Auftragseingang der letzten zwölf Monate betrug {value:money}, {growth:change} gegenüber den zwölf davor",
+    ),
+    "order_value": (
+        "Orders of the last twelve months were worth {value:money}, {growth:change} on the twelve before",
+        "Die Bestellungen der letzten zwölf Monate waren {value:money} wert, {growth:change} gegenüber den zwölf davor",
+    ),
+}
+
+
+def lead(page: Page) -> Html:
+    """One sentence: the last twelve months' result, its growth, and the group that moved it most."""
+    name, view = result(page.book).__name__, parts_of(page.book)
+    total = growth(page.book, period=page.last_12)
+    most = moved_most(growth(page.book, by=view, period=page.last_12), view, name)
+    en, de = LEADS[name]
+    en += "; {group} moved it most ({moved})." if most else "."
+    de += "; am stärksten bewegt von: {group} ({moved})." if most else "."
+    group, change = most or ("", 0.0)
+    return page.text(
+        en=en, de=de, value=total[name].iloc[0], growth=total["revenue_growth"].iloc[0],
+        group=page.words.value(view, group), moved=page.words.fmt(change, "money", compact=True, signed=True),
+    )
+
+
+def moved_most(table: pd.DataFrame, view: str, value: str) -> tuple[str, float] | None:
+    """The group whose result changed most in money, and by how much; None when nothing is to be compared.
+
+    >>> table = pd.DataFrame({"team": ["a", "b"], "bookings": [9.0, 5.0], "previous": [8.0, 9.0]})
+    >>> moved_most(table, "team", "bookings")
+    ('b', -4.0)
+    """
+    if table.empty or not (table["previous"] > 0).any():
+        return None
+    change = table[value] - table["previous"]
+    row = change.abs().idxmax()
+    return str(table.loc[row, view]), float(change[row])
+
+
+def growth_card(page: Page) -> Html:
+    """The card of the fiscal year's growth so far, per cent against the same months of the year before."""
+    label = {"en": "Growth, year to date", "de": "Wachstum im Jahr bisher"}
+    return page.card(growth(page.book, period=page.year_to_date), revenue_growth, label=label)
+
+
+SHRINKING, CONCENTRATED, SMALLER = -0.2, 0.4, 0.9
+
+
+def rules(page: Page) -> list[Measure | None]:
+    """The measures of the page on revenue; None where a rule is silent."""
+    book, kpi, ago = page.book, result(page.book), page.last_12.shifted(-12)
+    size = average_deal_size if book.has("deals") else average_order_value
+    before = book.kpi(size, period=ago)[size.__name__].iloc[0]
+    resting = concentration(book.kpi(kpi, by="account_id", period=page.last_12), kpi.__name__)
+    groups = [name for name in ("segment", "territory") if name in _columns(book)]
+    return [
+        *(_shrinking(page, name) for name in groups),
+        page.measure(
+            resting, "largest_share", above=CONCENTRATED, owner="sales_manager", metric=kpi,
+            en="Agree a plan for each of the five largest customers and win business that does not hang on them.",
+            de="Für jeden der fünf größten Kunden einen Plan vereinbaren und Geschäft gewinnen, das nicht an ihnen hängt.",
+        ),
+        page.measure(
+            book.kpi(size, period=page.last_12), size, below=None if pd.isna(before) else before * SMALLER, owner="sales_manager",
+            en="Find out why deals have become smaller: discounts, other customers, or smaller first orders.",
+            de="Klären, warum die Aufträge kleiner geworden sind: Nachlässe, andere Kunden oder kleinere Erstaufträge.",
+        ),
+    ]
+
+
+def _shrinking(page: Page, by: str) -> Measure | None:
+    return page.measure(
+        growth(page.book, by=by, period=page.year_to_date), revenue_growth, below=SHRINKING, by=by, owner="team_lead",
+        en="Find out customer by customer what was lost there against the year before, and decide what to win back.",
+        de="Kunde für Kunde klären, was dort gegenüber dem Vorjahr weggefallen ist, und entscheiden, was zurückzuholen ist.",
     )

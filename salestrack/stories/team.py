@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from salestrack.kpis import quota_attainment, share_of_reps_at_quota
+from salestrack.kpis import quota_attainment, share_of_reps_at_quota, win_rate
 
 if TYPE_CHECKING:
     from salestrack.book import Book
     from salestrack.page import Page
     from salestrack.periods import Period
-    from salestrack.show import Html
+    from salestrack.show import Html, Measure
 
 STEP = 0.05  # attainments are told in steps of five points, so that none is a person's exact figure
 
@@ -112,3 +112,68 @@ def spread(page: Page) -> Html:
         "Personen ist das 95-%-Intervall breit: {interval}).",
         told=told.rename(columns={"share_of_reps_at_quota": "told"}), interval=interval,
     )
+
+
+def year_card(page: Page) -> Html | None:
+    """The card of the fiscal year's attainment of its quota so far; None without quotas."""
+    if not page.book.has("quotas"):
+        return None
+    label = {"en": "Quota attainment, year to date", "de": "Quotenerreichung im Jahr bisher"}
+    return page.card(page.book.kpi(quota_attainment, period=page.year_to_date), quota_attainment, target=1.0, label=label)
+
+
+def reps_card(page: Page) -> Html | None:
+    """The card of the share of reps at quota in the fiscal year so far; None without quotas."""
+    if not page.book.has("quotas"):
+        return None
+    label = {"en": "Reps at quota, year to date", "de": "Anteil mit erreichter Quote im Jahr bisher"}
+    told = page.book.kpi(share_of_reps_at_quota, period=page.year_to_date)
+    return page.card(told, share_of_reps_at_quota, label=label)
+
+
+def full_quarters(page: Page, count: int = 8) -> Period:
+    """The last whole quarters: a quota of a quarter that still runs cannot be judged."""
+    last = page.quarter if page.quarter.end == page.month.end else page.quarter.shifted(-3)
+    return last.trailing(3 * count)
+
+
+BEHIND, HALF = 0.95, 0.5
+
+
+def rules(page: Page) -> list[Measure | None]:
+    """The measures of the page on teams; None where a rule is silent."""
+    book, so_far = page.book, page.year_to_date
+    if not book.has("quotas"):
+        return []
+    found = [
+        page.measure(
+            book.kpi(share_of_reps_at_quota, period=so_far), share_of_reps_at_quota, below=HALF, owner="sales_manager",
+            en="Check whether quotas fit the territories' potential, and coach where they do.",
+            de="Prüfen, ob die Quoten zum Potenzial der Gebiete passen, und dort coachen, wo sie passen.",
+        )
+    ]
+    if book.has("teams"):
+        found.insert(0, page.measure(
+            book.kpi(quota_attainment, by="team", period=so_far), quota_attainment, below=BEHIND, by="team",
+            least=book.config.privacy.k, owner="team_lead",
+            en="Agree a recovery plan: which deals close the gap to the quota, and by when.",
+            de="Einen Aufholplan vereinbaren: welche Deals die Lücke zur Quote schließen und bis wann.",
+        ))
+    if book.has("deals", "teams"):
+        won, whole = (book.kpi(win_rate, by=by, period=page.last_12) for by in ("team", None))
+        found.append(page.measure(
+            surely_below(won, whole), win_rate, below=float(whole["win_rate"].iloc[0]), by="team", owner="team_lead",
+            en="Go through the lost deals with the team: its win rate is lower by more than chance explains.",
+            de="Die verlorenen Deals mit dem Team durchgehen: Seine Abschlussquote liegt tiefer, als der Zufall erklärt.",
+        ))
+    return found
+
+
+def surely_below(teams: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
+    """The teams whose whole 95 % interval lies below the rate of all.
+
+    >>> teams = pd.DataFrame({"team": ["a", "b"], "win_rate": [0.2, 0.25], "low": [0.15, 0.2], "high": [0.25, 0.35]})
+    >>> surely_below(teams, pd.DataFrame({"win_rate": [0.3]}))["team"].to_list()
+    ['a']
+    """
+    return teams[teams["high"] < whole["win_rate"].iloc[0]]

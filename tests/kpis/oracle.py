@@ -146,7 +146,7 @@ d AS (SELECT {group} day, count(*) FILTER (cause = 1) AS e, count(*) FILTER (cau
 r AS (SELECT *, sum(c) OVER ({part} ORDER BY day DESC) AS risk FROM d),
 s AS (SELECT *, product(1 - x / risk) OVER ({part} ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
              product(1 - x / risk) OVER ({part} ORDER BY day) AS after FROM r),
-i AS (SELECT {group} CASE WHEN {unfollowed} AND min(after) > 0 THEN NULL
+i AS (SELECT {group} CASE WHEN count(*) = 0 OR ({unfollowed} AND min(after) > 0) THEN NULL
                           ELSE coalesce(sum(coalesce(before, 1) * e / risk) FILTER (day <= {horizon}), 0) END AS incidence
       FROM s GROUP BY ALL)
 """

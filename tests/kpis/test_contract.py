@@ -100,7 +100,7 @@ def expected(name: str, world: str, by: str | None) -> pd.DataFrame:
     if by == "month" and "n" in table:
         table = table[~(table["month"].isna() & (table["n"] == 0))]
     order = [c for c in (*rows, "activity_type") if c in table]
-    keys = [table[c].where(table[c] != "(missing)", "~") if c == "team" else table[c] for c in order]
+    keys = [table[c].where(table[c] != "(missing)", "~") for c in order]
     if order:
         ranked = pd.concat(keys, axis=1).sort_values(order, kind="stable")
         table = table.loc[ranked.index]
