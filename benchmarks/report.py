@@ -45,7 +45,7 @@ def theirs(data: Path, month: str, out: Path) -> None:
     notebooks = REPOSITORY / "notebooks"
     for notebook in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
         made = out / notebook.name
-        given = ["-p", "month", month, "-p", "data_dir", data.resolve(), "-p", "language", "en"]
+        given = ["-p", "month", month, "-p", "data", data.resolve(), "-p", "language", "en"]
         run("papermill", notebook, made, *given, "--cwd", notebooks, "--no-progress-bar")
         run("jupyter", "nbconvert", "--to", "html", made)
 

@@ -11,11 +11,10 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from salestrack.charts._base import Kpi, Table, as_float, name_of, pick
 from salestrack.errors import InputError
 from salestrack.findings import newest
 from salestrack.i18n import Words, find_card, is_unknown, messages, unit_for
-from salestrack.markup import Html, element, paragraph, styled
+from salestrack.markup import Html, Kpi, Table, as_float, element, name_of, paragraph, pick, styled
 
 LISTED = 5  # groups that a rule names
 
@@ -151,9 +150,10 @@ def _rule(
 ) -> str:
     what, goal = words.label(kpi), words.fmt(limit, unit, compact=True)
     if by is None:
-        return words.text(
-            f"rule_{side}", what=what, value=words.fmt(flagged.iloc[0][kpi], unit, compact=True), limit=goal
-        )
+        value = words.fmt(flagged.iloc[0][kpi], unit, compact=True)
+        if value == goal:  # rounded alike: then in full
+            value, goal = (words.fmt(amount, unit) for amount in (flagged.iloc[0][kpi], limit))
+        return words.text(f"rule_{side}", what=what, value=value, limit=goal)
     ordered = flagged.sort_values(kpi, ascending=side == "below", kind="stable")
     groups = [
         f"{words.value(by, g)} {words.fmt(v, unit, compact=True)}"

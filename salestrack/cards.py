@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
 from markupsafe import Markup
 
 from salestrack import theme
-from salestrack.charts._base import Kpi, Table, Text, name_of, pick
 from salestrack.errors import InputError
 from salestrack.findings import Against, Change, change, newest, period_of
-from salestrack.i18n import Words, find_card, is_unknown, unit_for
-from salestrack.markup import Html, element, styled
+from salestrack.i18n import NBSP, Words, find_card, is_unknown, unit_for
+from salestrack.markup import Html, Kpi, Table, Text, element, name_of, pick, styled
 
 ARROWS = {1: "▲", -1: "▼", 0: "="}
 SPARK_WIDTH, SPARK_HEIGHT, EDGE = 132, 30, 4
@@ -79,8 +79,10 @@ def card(
 
 
 def cards(*made: Html | None) -> Html:
-    """Cards side by side; None is left out."""
+    """Cards side by side; None is left out, and nothing is shown if there are none."""
     kept = [one for one in made if one is not None]
+    if not kept:
+        return Html("", "")
     body = element("div", *(Markup(one.html) for one in kept), class_="cards")
     return Html(styled("cards", body), "\n".join(one.text for one in kept))
 
@@ -100,7 +102,7 @@ def _small(text: str, kind: str = "card-note") -> Markup:
 def _delta(moved: Change) -> Markup:
     arrow = element("span", ARROWS[moved.direction], aria_hidden="true")
     kind = {True: " good", False: " bad", None: ""}[moved.good]
-    return element("p", arrow, f" {moved.text}", class_=f"card-delta{kind}")
+    return element("p", arrow, f" {_breakable(moved.text)}", class_=f"card-delta{kind}")
 
 
 def _row(table: pd.DataFrame, name: str) -> pd.Series:
@@ -152,7 +154,12 @@ def _target(words: Words, name: str, value: object, wanted: object, unit: str) -
         return element("p", words.text("target_plain", target=goal), class_="card-delta")
     kind = {True: " good", False: " bad", None: ""}[off.good]
     arrow = element("span", ARROWS[off.direction], aria_hidden="true")
-    return element("p", arrow, f" {off.text} ({goal})", class_=f"card-delta{kind}")
+    return element("p", arrow, f" {_breakable(off.text)} ({goal})", class_=f"card-delta{kind}")
+
+
+def _breakable(text: str) -> str:
+    """A long word of a unit may go to the next line: on a narrow card it would be cut otherwise."""
+    return re.sub(f"{NBSP}(?=[^\\W\\d_]{{5,}})", " ", text)
 
 
 def _certainty(words: Words, row: pd.Series, unit: str) -> str:

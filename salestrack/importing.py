@@ -1,4 +1,4 @@
-"""Importing a company's raw files into its store: at once when nothing changed, else all of it, all or nothing."""
+"""Importing a company's raw files into its store: nothing when nothing changed, else all or nothing."""
 
 from __future__ import annotations
 
@@ -141,9 +141,13 @@ def _import(
             tables = _write_tables(con, raws, derived, built)
         finally:
             con.close()
-        inputs = [{"file": name, "sha256": sha, "bytes": files[name].stat().st_size} for name, sha in hashes.items()]
+        inputs = [
+            {"file": name, "sha256": sha, "bytes": files[name].stat().st_size} for name, sha in hashes.items()
+        ]
         name = store.next_name(store_dir, content)
-        done = store.publish(store_dir, built, name, tables, {"content": content, "inputs": inputs, "load_log": log})
+        done = store.publish(
+            store_dir, built, name, tables, {"content": content, "inputs": inputs, "load_log": log}
+        )
     _remember(data, files, content)
     return _result(done, True, ignored)
 
@@ -154,9 +158,15 @@ def _import(
 def raw_files(data: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
     """The tables below raw/ by their name there, in natural order (2 before 10), and the files left alone."""
     raw = data / "raw"
-    found = [p for p in raw.rglob("*") if p.is_file() and not p.name.startswith((".", "~$"))] if raw.is_dir() else []
+    found = (
+        [p for p in raw.rglob("*") if p.is_file() and not p.name.startswith((".", "~$"))]
+        if raw.is_dir()
+        else []
+    )
     names = {path.relative_to(raw).as_posix(): path for path in found}
-    tables = {name: names[name] for name in sorted(names, key=_natural) if names[name].suffix.lower() in SUFFIXES}
+    tables = {
+        name: names[name] for name in sorted(names, key=_natural) if names[name].suffix.lower() in SUFFIXES
+    }
     return tables, tuple(sorted(set(names) - set(tables)))
 
 
@@ -190,13 +200,21 @@ def _text_hash(paths: Sequence[Path]) -> str:
 def _code_hash() -> str:
     here = Path(__file__).parent
     paths = [*sorted((here / "sources").glob("*.py")), *sorted((here / "schema").glob("*.*"))]
-    return _text_hash([path for path in [*paths, here / "prepare.py", here / "store.py", here / "importing.py"] if path.is_file()])
+    return _text_hash(
+        [
+            path
+            for path in [*paths, here / "prepare.py", here / "store.py", here / "importing.py"]
+            if path.is_file()
+        ]
+    )
 
 
 def _settings(data: Path) -> str:
     """What apart from the raw files decides the tables; cheap to work out."""
     parts = [_code_hash(), _text_hash([data / FILE]), _text_hash(list(mapping_files(data / "mappings")))]
-    return hashlib.sha256("".join([*parts, json.dumps(_systems_of(data), sort_keys=True)]).encode()).hexdigest()
+    return hashlib.sha256(
+        "".join([*parts, json.dumps(_systems_of(data), sort_keys=True)]).encode()
+    ).hexdigest()
 
 
 def _hashes(data: Path, files: dict[str, Path]) -> dict[str, str]:
@@ -264,7 +282,9 @@ def _expanded(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise MissingData(f"there is no file {path}: give the path of an export")
-        found += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        found += (
+            sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        )
     return found
 
 
@@ -298,7 +318,9 @@ def _log(con: duckdb.DuckDBPyConnection, raws: Sequence[Raw]) -> list[dict[str, 
     """The account of every file; rows that only the whole company's data showed to be bad are moved in it."""
     later = {
         (file, table): int(count)
-        for file, table, count in con.execute("SELECT file, table_name, count(*) FROM quarantine GROUP BY ALL").fetchall()
+        for file, table, count in con.execute(
+            "SELECT file, table_name, count(*) FROM quarantine GROUP BY ALL"
+        ).fetchall()
     }
     log: list[dict[str, Any]] = []
     for raw in raws:
@@ -334,7 +356,13 @@ def _log(con: duckdb.DuckDBPyConnection, raws: Sequence[Raw]) -> list[dict[str, 
 
 
 def _counts(
-    table: str | None, rows: int, accepted: int = 0, superseded: int = 0, quarantined: int = 0, excluded: int = 0, footer: int = 0
+    table: str | None,
+    rows: int,
+    accepted: int = 0,
+    superseded: int = 0,
+    quarantined: int = 0,
+    excluded: int = 0,
+    footer: int = 0,
 ) -> dict[str, Any]:
     return {
         "table_name": table,
@@ -353,7 +381,7 @@ def _counts(
 def _write_tables(
     con: duckdb.DuckDBPyConnection, raws: Sequence[Raw], derived: Sequence[str], built: Path
 ) -> dict[str, dict[str, Any]]:
-    """One Parquet file per table that has rows or is derived; a part that is a whole table is moved, not written again."""
+    """One Parquet file per table; a part that is a whole table is moved, not written again."""
     _load_log_table(con, _log(con, raws))
     tables: dict[str, dict[str, Any]] = {}
     single = _single_parts(con, raws)
@@ -365,7 +393,8 @@ def _write_tables(
             single[name].path.replace(target)
         else:
             done = con.execute(
-                f"COPY (SELECT * FROM {quoted(name)}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+                f"COPY (SELECT * FROM {quoted(name)}) TO {literal(str(target))} "
+                "(FORMAT parquet, COMPRESSION zstd)"
             ).fetchone()
             rows = int(done[0]) if done else 0
         tables[name] = store.entry(target, rows)
@@ -373,14 +402,22 @@ def _write_tables(
 
 
 def _single_parts(con: duckdb.DuckDBPyConnection, raws: Sequence[Raw]) -> dict[str, Any]:
-    views = {row[0] for row in con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main'").fetchall()}
+    views = {
+        row[0]
+        for row in con.execute(
+            "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main'"
+        ).fetchall()
+    }
     parts = [part for raw in raws for part in raw.parts if part.table in views]
     return {part.table: part for part in parts if sum(other.table == part.table for other in parts) == 1}
 
 
 def _load_log_table(con: duckdb.DuckDBPyConnection, log: list[dict[str, Any]]) -> None:
     columns = TABLES["load_log"].columns
-    con.execute(f"CREATE OR REPLACE TABLE load_log ({', '.join(f'{quoted(c.name)} {c.duckdb_type}' for c in columns.values())})")
+    con.execute(
+        "CREATE OR REPLACE TABLE load_log "
+        f"({', '.join(f'{quoted(c.name)} {c.duckdb_type}' for c in columns.values())})"
+    )
     rows = [[_plain(entry[name]) for name in columns] for entry in log]
     if rows:
         con.executemany(f"INSERT INTO load_log VALUES ({', '.join('?' * len(columns))})", rows)

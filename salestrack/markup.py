@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 from markupsafe import Markup, escape
 
-from salestrack.i18n import Words, printable, unit_for
+from salestrack.errors import InputError
+from salestrack.i18n import Words, is_unknown, printable, unit_for
 
 # Zero specificity: JupyterLab gets a decent look, the report's style sheet overrides every line.
 STYLES = {
@@ -51,7 +53,9 @@ font-size:.85rem}
 :where(.definition-facts){color:#56636f;font-size:.85rem}""",
 }
 
-Bundle = tuple[dict[str, str], dict[str, Any]]
+Bundle: TypeAlias = tuple[dict[str, str], dict[str, Any]]
+Kpi: TypeAlias = str | Callable[..., pd.DataFrame]
+Table: TypeAlias = pd.DataFrame | None
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,34 @@ class Html:
 
     def __str__(self) -> str:
         return self.text
+
+    def __bool__(self) -> bool:
+        """False where there is nothing to show: `page.needs("deals") or page.table(…)` shows one of both."""
+        return bool(self.html)
+
+
+Text: TypeAlias = str | Mapping[str, str] | Html | None
+
+
+def name_of(kpi: Kpi) -> str:
+    """The column of a KPI given by name or as its function."""
+    return kpi if isinstance(kpi, str) else kpi.__name__
+
+
+def pick(words: Words, text: Text) -> str:
+    """A text given as it is, as `{"en": …, "de": …}` or as a finding."""
+    if text is None:
+        return ""
+    if isinstance(text, Mapping):
+        if words.language not in text:
+            raise InputError.unknown_name("language", words.language, text)
+        return text[words.language]
+    return text.text if isinstance(text, Html) else text
+
+
+def as_float(values: pd.Series) -> pd.Series:
+    """Numbers for drawing: unknown is NaN."""
+    return values.map(lambda v: math.nan if is_unknown(v) else float(v)).astype(float)
 
 
 def element(tag: str, *children: object, **attributes: object) -> Markup:
@@ -93,6 +125,11 @@ def styled(kind: str, body: Markup) -> str:
 def paragraph(text: str, kind: str = "finding") -> Html:
     """One sentence as a paragraph of a class."""
     return Html(str(element("p", text, class_=kind)), text)
+
+
+def empty(words: Words, title: str) -> Html:
+    """The sentence that stands where a chart or table would be, when there is nothing to show."""
+    return paragraph(words.text("no_data_titled", title=title) if title else words.text("no_data"), "no-data")
 
 
 def data_table(

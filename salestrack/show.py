@@ -13,11 +13,11 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 
 from salestrack import blocks, cards, charts, tables
 from salestrack.blocks import Measure
-from salestrack.charts._base import Chart, Kpi, Table, Text, empty, name_of, pick
+from salestrack.charts import Chart
 from salestrack.errors import InputError
 from salestrack.findings import Against, finding
 from salestrack.i18n import Language, Words
-from salestrack.markup import Html, paragraph
+from salestrack.markup import Html, Kpi, Table, Text, empty, name_of, paragraph, pick
 
 __all__ = ["Chart", "Html", "Measure", "Show"]
 

@@ -55,7 +55,9 @@ class Store:
         try:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            raise ReadError.damaged(folder / "manifest.json", "the list of stored files cannot be read") from None
+            raise ReadError.damaged(
+                folder / "manifest.json", "the list of stored files cannot be read"
+            ) from None
         store = cls(folder, name, manifest)
         store._check(verify)
         return store
@@ -64,7 +66,9 @@ class Store:
         for path, entry in zip(self.tables.values(), self.manifest["tables"].values(), strict=True):
             size = path.stat().st_size if path.exists() else -1
             if size != entry["bytes"] or (verify and sha256_of(path) != entry["sha256"]):
-                raise ReadError.damaged(path, "the file is missing" if size < 0 else "the file is not as it was written")
+                raise ReadError.damaged(
+                    path, "the file is missing" if size < 0 else "the file is not as it was written"
+                )
 
 
 def current(store_dir: Path) -> str | None:
@@ -78,13 +82,15 @@ def current(store_dir: Path) -> str | None:
 
 @contextmanager
 def staging(store_dir: Path) -> Iterator[Path]:
-    """A folder to build a generation in; litter of dead imports goes first, and it goes too unless published."""
+    """A folder to build a generation in; litter of dead imports goes first, the folder itself at the end."""
     folder = store_dir / "staging"
     try:
         clean(store_dir)
         folder.mkdir(parents=True, mode=0o700)
     except OSError as error:
-        raise CannotWrite(f"{store_dir} cannot be written ({error.strerror}): make room or allow writing there") from None
+        raise CannotWrite(
+            f"{store_dir} cannot be written ({error.strerror}): make room or allow writing there"
+        ) from None
     try:
         yield folder
     finally:
@@ -98,18 +104,26 @@ def clean(store_dir: Path) -> None:
     if not generations.is_dir():
         return
     name = current(store_dir)
-    whole = sorted(p for p in generations.iterdir() if (p / "manifest.json").exists() and (name is None or p.name <= name))
+    whole = sorted(
+        p
+        for p in generations.iterdir()
+        if (p / "manifest.json").exists() and (name is None or p.name <= name)
+    )
     for folder in generations.iterdir():
         if folder not in whole[-KEPT:] and folder.name != name:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish(store_dir: Path, built: Path, name: str, tables: dict[str, dict[str, Any]], more: dict[str, Any]) -> Store:
-    """Makes the folder `built` the generation `name` and points at it; nothing is seen before everything is on disk."""
+def publish(
+    store_dir: Path, built: Path, name: str, tables: dict[str, dict[str, Any]], more: dict[str, Any]
+) -> Store:
+    """Makes the folder `built` the generation `name`; nothing points at it before everything is on disk."""
     manifest = {"schema_version": SCHEMA_VERSION, "generation": name, "tables": tables, **more}
     target = store_dir / "generations" / name
     try:
-        _write(built / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+        _write(
+            built / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        )
         for path in built.iterdir():
             _sync(path)
         _sync(built)
@@ -121,7 +135,9 @@ def publish(store_dir: Path, built: Path, name: str, tables: dict[str, dict[str,
         (store_dir / "CURRENT.new").replace(store_dir / "CURRENT")
         _sync(store_dir)
     except OSError as error:
-        raise CannotWrite(f"{store_dir} cannot be written ({error.strerror}): make room or allow writing there") from None
+        raise CannotWrite(
+            f"{store_dir} cannot be written ({error.strerror}): make room or allow writing there"
+        ) from None
     clean(store_dir)
     return Store(target, name, manifest)
 
@@ -178,7 +194,10 @@ def _acquire(descriptor: int, store_dir: Path, until: float) -> None:
     while not _try_lock(descriptor):
         if time.monotonic() >= until:
             owner = os.read(descriptor, 20).decode(errors="replace") or "unknown"
-            raise Busy(f"{store_dir} is in use by another import (process {owner}): wait for it and run the command again")
+            raise Busy(
+                f"{store_dir} is in use by another import (process {owner}): "
+                "wait for it and run the command again"
+            )
         time.sleep(0.1)
 
 

@@ -12,10 +12,9 @@ from markupsafe import Markup
 
 from salestrack import theme
 from salestrack.cards import spark
-from salestrack.charts._base import Kpi, Table, Text, empty, name_of, pick
 from salestrack.errors import InputError
 from salestrack.i18n import PERIODS, Words, clean, estimated, find_card, is_unknown, unit_for
-from salestrack.markup import Html, element, styled
+from salestrack.markup import Html, Kpi, Table, Text, element, empty, name_of, pick, styled
 
 HEADLINE_UNITS = ("low", "high", "median", "mean", "trimmed_mean", "p10", "p50", "p90")
 WORDED = ("days", "hours", "months", "difference")
@@ -110,11 +109,11 @@ def _chosen(words: Words, table: pd.DataFrame) -> list[str]:
 
 
 def _headline(table: pd.DataFrame) -> str | None:
-    """The KPI's own column: the one with a card, else the one before the interval."""
+    """The KPI's own column: one with a card, best the one before the interval."""
     names = [str(c) for c in table.columns]
     carded = [name for name in names if find_card(name)]
     before = names[names.index("low") - 1] if "low" in names[1:] else None
-    return carded[-1] if carded else before
+    return carded[-1] if carded and before not in carded else before
 
 
 def _units(table: pd.DataFrame, names: Sequence[str], given: Mapping[str, str] | None) -> dict[str, str]:

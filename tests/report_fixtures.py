@@ -17,7 +17,7 @@ from salestrack.report.company import Source
 MONTH = "2026-10"
 PARAMETERS = (
     'month: str = "2026-01"  # Month of the report\n'
-    'data_dir: str = "../data"  # The company\'s folder\n'
+    'data: str = "../data"  # The company\'s folder\n'
     'language: str = "en"  # de or en\n'
     "horizon: int = 90  # Days"
 )
@@ -74,7 +74,7 @@ def good_notebooks(folder: Path) -> Path:
         code("month"),
         title={"en": "Overview", "de": "Überblick"},
     )
-    seen = "os.path.basename(os.getcwd()), data_dir, language, time.localtime(0).tm_hour, hash('x')"
+    seen = "os.path.basename(os.getcwd()), data, language, time.localtime(0).tm_hour, hash('x')"
     revenue = notebook(text("# Revenue"), code(f"import os, time\n{seen}"))
     pipeline = notebook(text("# Pipeline"), code("import sys\nprint('overdue', file=sys.stderr)\nhorizon"))
     return save(folder, n01_overview=overview, n02_revenue=revenue, n03_pipeline=pipeline)

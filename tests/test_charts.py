@@ -14,10 +14,10 @@ import pytest
 from salestrack import charts, theme
 from salestrack.charts import Chart
 from salestrack.charts._axes import Scale, position, stamp_at
-from salestrack.charts._base import as_float, wrapped
+from salestrack.charts._base import wrapped
 from salestrack.errors import InputError
 from salestrack.i18n import PERIODS, Words
-from salestrack.markup import Html
+from salestrack.markup import Html, as_float
 
 EN, DE = Words("en"), Words("de")
 EVIL = "<script>alert('$x$')</script>"
@@ -458,3 +458,8 @@ def test_decimals_and_missing_numbers_can_be_drawn() -> None:
 
 def test_png_for_mail(monthly: pd.DataFrame) -> None:
     assert drawn(charts.columns(EN, monthly, y="bookings")).png(50).startswith(b"\x89PNG")
+
+
+def test_values_stay_clear_of_the_targets_line(monthly: pd.DataFrame) -> None:
+    chart = drawn(charts.columns(EN, monthly, y="bookings", target=2.05e6))
+    assert [t.xy[1] for t in chart.axes.texts] == [2.05e6, 1.0e6, 3.0e6]

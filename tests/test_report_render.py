@@ -127,6 +127,7 @@ def test_there_is_one_title_and_no_level_is_left_out(page: Any) -> None:
             shown("1", "injected-parameters", text_html="<p>x</p>"), False, id="the parameters of the run"
         ),
         pytest.param(code("secret_code()"), False, id="code"),
+        pytest.param(shown(text_html=" ", text_plain="x"), False, id="an empty result"),
     ],
 )
 def test_readers_see(page: Any, cell: Any, seen: bool) -> None:

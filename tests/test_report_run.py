@@ -348,7 +348,7 @@ def test_a_wrong_request_is_refused_before_any_work(
 
 def test_a_notebook_must_take_the_parameters_of_a_run(folder: Path) -> None:
     save(folder / "odd", n01_odd=notebook(text("# Odd"), parameters='month: str = "2026-01"'))
-    with pytest.raises(SalestrackError, match="does not take data_dir, language"):
+    with pytest.raises(SalestrackError, match="does not take data, language"):
         make(folder, notebooks=folder / "odd")
     save(folder / "odd", n01_odd=notebook(text("# Odd"), code(PARAMETERS), parameters=None))
     with pytest.raises(SalestrackError, match="one cell tagged 'parameters'"):

@@ -264,7 +264,7 @@ def test_measures_list_rule_owner_metric_and_date(rate: pd.DataFrame) -> None:
         for li in parsed(made).iter("li")
     ]
     assert facts[0] == [
-        "Auslöser", "Abschlussquote liegt bei 52,0 %, unter 60,0 %", "Verantwortlich", "Vertriebsleitung",
+        "Auslöser", "Abschlussquote: 52,0 %, unter 60,0 %", "Verantwortlich", "Vertriebsleitung",
         "Messgröße", "Auftragseingang", "Bis", "01.12.2026",
     ]  # fmt: skip
     assert facts[1] == ["Auslöser", "immer", "Verantwortlich", "Ada", "Messgröße", "Abschlussquote"]

@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from salestrack.charts._base import (
-    Text,
-    pick,
-)
 from salestrack.i18n import UNKNOWN, Words, is_unknown
+from salestrack.markup import Text, pick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

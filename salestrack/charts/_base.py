@@ -6,23 +6,20 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import pandas as pd
 
 from salestrack import theme
 from salestrack.errors import InputError
 from salestrack.i18n import Words, clean, is_unknown, unit_for
-from salestrack.markup import Bundle, Html, data_table, paragraph
+from salestrack.markup import Bundle, Html, Table, as_float, data_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-Kpi: TypeAlias = str | Callable[..., pd.DataFrame]
-Text: TypeAlias = str | Mapping[str, str] | Html | None
-Table: TypeAlias = pd.DataFrame | None
 P = ParamSpec("P")
 
 HEIGHT = 2.75  # inches of a plot without rows
@@ -188,27 +185,6 @@ def wrapped(text: str, size: float, weight: str = "normal", width: float = theme
     )
 
 
-def name_of(kpi: Kpi) -> str:
-    """The column of a KPI given by name or as its function."""
-    return kpi if isinstance(kpi, str) else kpi.__name__
-
-
-def pick(words: Words, text: Text) -> str:
-    """A text given as it is, as `{"en": …, "de": …}` or as a finding."""
-    if text is None:
-        return ""
-    if isinstance(text, Mapping):
-        if words.language not in text:
-            raise InputError.unknown_name("language", words.language, text)
-        return text[words.language]
-    return text.text if isinstance(text, Html) else text
-
-
-def empty(words: Words, title: str) -> Html:
-    """The sentence that stands where a chart or table would be, when there is nothing to show."""
-    return paragraph(words.text("no_data_titled", title=title) if title else words.text("no_data"), "no-data")
-
-
 def usable(table: Table, function: str, columns: Sequence[str], value: str) -> pd.DataFrame | None:
     """The table with fresh row numbers, None if no value is known; missing columns are refused by name."""
     if table is None or (table.empty and not len(table.columns)):
@@ -218,11 +194,6 @@ def usable(table: Table, function: str, columns: Sequence[str], value: str) -> p
             raise InputError.missing_column(column, function, map(str, table.columns))
     known = table[~table[value].map(is_unknown).astype(bool)]
     return None if known.empty else table.reset_index(drop=True)
-
-
-def as_float(values: pd.Series) -> pd.Series:
-    """Numbers for drawing: unknown is NaN."""
-    return values.map(lambda v: math.nan if is_unknown(v) else float(v)).astype(float)
 
 
 def alt_series(

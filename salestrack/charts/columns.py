@@ -21,22 +21,15 @@ from salestrack.charts._base import (
     Canvas,
     Chart,
     Key,
-    Kpi,
-    Table,
-    Text,
     alt_series,
-    as_float,
     case_count,
     chart_table,
-    empty,
     in_style,
-    name_of,
-    pick,
     usable,
 )
 from salestrack.findings import claim
 from salestrack.i18n import Words, is_unknown, unit_for
-from salestrack.markup import Html
+from salestrack.markup import Html, Kpi, Table, Text, as_float, empty, name_of, pick
 
 LABELLED = 13  # columns that can carry their value
 
@@ -254,18 +247,27 @@ def _draw(
         ax.grid(visible=False)
     if low < 0:
         ax.axhline(0, color=theme.INK, linewidth=0.8)
-    ax.set_xlim(at.iloc[0] - 0.62, at.iloc[-1] + max(0.62, len(drawn) * 0.025))
-    _label(ax, scale, drawn, newest, highlight, known)
+    crowded = len(drawn) > LABELLED  # then the newest value is written to the right of its column's left edge
+    ax.set_xlim(at.iloc[0] - 0.62, at.iloc[-1] + (max(0.62, len(drawn) * 0.055) if crowded else 0.62))
+    _label(ax, scale, drawn, newest, highlight, known, level)
 
 
 def _label(
-    ax: Any, scale: Scale, drawn: pd.DataFrame, newest: int, highlight: bool, known: list[float]
+    ax: Any,
+    scale: Scale,
+    drawn: pd.DataFrame,
+    newest: int,
+    highlight: bool,
+    known: list[float],
+    level: float | None,
 ) -> None:
-    """Values above the columns: all when there is room, else only the newest."""
+    """Values above the columns: all when there is room, else only the newest; off the target's line."""
+    low, high = ax.get_ylim()
+    text_height = (high - low) * 0.09
     digits = _digits(scale, max(map(abs, known)))
-    for at, value, high in zip(drawn["at"], drawn["forecast"], drawn["high"], strict=True):
+    for at, value, top in zip(drawn["at"], drawn["forecast"], drawn["high"], strict=True):
         if not is_unknown(value) and len(drawn) <= LABELLED:
-            place = (at, value if is_unknown(high) else max(value, high))
+            place = (at, value if is_unknown(top) else max(value, top))
             ax.annotate(
                 scale.short(value, digits),
                 place,
@@ -279,20 +281,21 @@ def _label(
         if is_unknown(value) or (len(drawn) > LABELLED and not (highlight and row == newest)):
             continue
         strong = highlight and row == newest
-        others = [drawn[c].iloc[row] for c in ("previous", "plan") if len(drawn) <= LABELLED]
-        height = max([value, *(v for v in others if not is_unknown(v))]) if value >= 0 else value
+        plan, crowded = drawn["plan"].iloc[row], len(drawn) > LABELLED
+        height = max(value, plan) if value >= 0 and not crowded and not is_unknown(plan) else value
+        if level is not None and 0 <= height <= level < height + text_height:
+            height = level
         ax.annotate(
             scale.short(value, digits),
-            (drawn["at"].iloc[row], height),
+            (drawn["at"].iloc[row] - (0.36 if crowded else 0), height),
             (0, 3 if value >= 0 else -3),
             textcoords="offset points",
-            ha="center",
+            ha="left" if crowded else "center",
             va="bottom" if value >= 0 else "top",
             zorder=4,
             fontsize=theme.TEXT_SIZE if strong else theme.SMALL_SIZE,
             color=theme.ACCENT if strong else theme.INK,
             fontweight="bold" if strong else "normal",
-            bbox={"facecolor": theme.PAPER, "edgecolor": "none", "pad": 0.8},
         )
 
 

@@ -14,24 +14,10 @@ from salestrack.charts._axes import (
     headings,
     value_axis,
 )
-from salestrack.charts._base import (
-    HEIGHT,
-    Canvas,
-    Chart,
-    Key,
-    Table,
-    Text,
-    alt_series,
-    as_float,
-    case_count,
-    empty,
-    in_style,
-    pick,
-    usable,
-)
+from salestrack.charts._base import HEIGHT, Canvas, Chart, Key, alt_series, case_count, in_style, usable
 from salestrack.charts.lines import groups_of
 from salestrack.i18n import Words, clean, unit_for
-from salestrack.markup import Html, data_table
+from salestrack.markup import Html, Table, Text, as_float, data_table, empty, pick
 
 
 @in_style

@@ -19,22 +19,15 @@ from salestrack.charts._base import (
     LABEL_CHARS,
     Canvas,
     Chart,
-    Kpi,
-    Table,
-    Text,
     alt_series,
-    as_float,
     case_count,
     chart_table,
-    empty,
     in_style,
-    name_of,
-    pick,
     usable,
 )
 from salestrack.charts.bars import row_axis
 from salestrack.i18n import PERIODS, UNKNOWN, Words, clean, is_unknown, unit_for
-from salestrack.markup import Html, data_table
+from salestrack.markup import Html, Kpi, Table, Text, as_float, data_table, empty, name_of, pick
 
 
 @in_style

@@ -21,22 +21,15 @@ from salestrack.charts._base import (
     Canvas,
     Chart,
     Key,
-    Kpi,
-    Table,
-    Text,
     alt_series,
-    as_float,
     case_count,
     chart_table,
-    empty,
     in_style,
-    name_of,
-    pick,
     text_width,
     usable,
 )
 from salestrack.i18n import Words, clean, is_unknown, unit_for
-from salestrack.markup import Html
+from salestrack.markup import Html, Kpi, Table, Text, as_float, empty, name_of, pick
 
 
 @in_style

@@ -15,22 +15,9 @@ from salestrack.charts._axes import (
     headings,
     value_axis,
 )
-from salestrack.charts._base import (
-    HEIGHT,
-    LABEL_CHARS,
-    Canvas,
-    Chart,
-    Key,
-    Table,
-    Text,
-    as_float,
-    empty,
-    in_style,
-    pick,
-    usable,
-)
+from salestrack.charts._base import HEIGHT, LABEL_CHARS, Canvas, Chart, Key, in_style, usable
 from salestrack.i18n import Words, clean, unit_for
-from salestrack.markup import Html, data_table
+from salestrack.markup import Html, Table, Text, as_float, data_table, empty, pick
 
 GOLDEN = 0.6180339887498949
 

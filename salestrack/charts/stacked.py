@@ -15,24 +15,9 @@ from salestrack.charts._axes import (
     position,
     value_axis,
 )
-from salestrack.charts._base import (
-    HEIGHT,
-    Canvas,
-    Chart,
-    Key,
-    Kpi,
-    Table,
-    Text,
-    alt_series,
-    as_float,
-    empty,
-    in_style,
-    name_of,
-    pick,
-    usable,
-)
+from salestrack.charts._base import HEIGHT, Canvas, Chart, Key, alt_series, in_style, usable
 from salestrack.i18n import PERIODS, Words, clean, unit_for
-from salestrack.markup import Html, data_table
+from salestrack.markup import Html, Kpi, Table, Text, as_float, data_table, empty, name_of, pick
 
 
 @in_style

@@ -18,7 +18,7 @@ from papermill import inspect_notebook
 
 from salestrack.errors import InputError, MissingData, listed, nearest
 
-OF_EVERY_RUN = ("month", "data_dir", "language")
+OF_EVERY_RUN = ("month", "data", "language")
 FORBIDDEN_TAGS = {
     "raises-exception": "would hide an error",
     "skip-execution": "would never run",

@@ -159,7 +159,7 @@ def _run(
         shared = {
             "month": source.month,
             "language": language,
-            "data_dir": _seen_from(notebook.path.parent, order.data_dir),
+            "data": _seen_from(notebook.path.parent, order.data_dir),
         }
         values[notebook.name] = run_values(notebook, {**order.parameters, **shared})
     longest_first = sorted(order.notebooks, key=_by_length(shelf))

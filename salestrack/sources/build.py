@@ -87,7 +87,7 @@ def read_file(
     system: str | None = None,
     sha256: str = "",
 ) -> list[Raw]:
-    """The tables in one file, each as a view of text: one for a text file, one per filled sheet of a workbook."""
+    """The tables in one file as views of text: one for a text file, one per filled sheet of a workbook."""
     found: list[Raw] = []
     for sheet, decoded in _tables(path, name, work, sha256):
         where = f"{name} [{sheet}]" if sheet else name
@@ -119,8 +119,10 @@ def _located(
         return locate(decoded.path, decoded.name, mappings, system, shown=where)
 
 
-def _views(con: duckdb.DuckDBPyConnection, raws: Sequence[Raw], mappings: Sequence[Mapping], config: Config) -> None:
-    """`system.Kind` shows the text of all files of a kind, empty where there are none; crosswalks look into them."""
+def _views(
+    con: duckdb.DuckDBPyConnection, raws: Sequence[Raw], mappings: Sequence[Mapping], config: Config
+) -> None:
+    """`system.Kind` shows the text of all files of a kind, for crosswalks; empty where there are none."""
     used = {raw.found.mapping.system for raw in raws}
     for mapping in mappings:
         if mapping.system not in used or mapping.system == "salestrack":
@@ -131,7 +133,9 @@ def _views(con: duckdb.DuckDBPyConnection, raws: Sequence[Raw], mappings: Sequen
             made = (spec.unpivot.name, spec.unpivot.value) if spec.unpivot else ()
             names = list(dict.fromkeys([*spec.known.values(), *made]))
             empty = f"SELECT {', '.join(f'CAST(NULL AS VARCHAR) AS {quoted(n)}' for n in names)} WHERE false"
-            selects = " UNION ALL BY NAME ".join([empty, *(f"SELECT * FROM {quoted(raw.text.view)}" for raw in own)])
+            selects = " UNION ALL BY NAME ".join(
+                [empty, *(f"SELECT * FROM {quoted(raw.text.view)}" for raw in own)]
+            )
             con.execute(f"CREATE OR REPLACE VIEW {quoted(mapping.system)}.{quoted(kind)} AS {selects}")
         for name, sql in mapping.crosswalks.items():
             _crosswalk(con, mapping.system, name, sql, config)
@@ -145,7 +149,9 @@ def _crosswalk(con: duckdb.DuckDBPyConnection, system: str, name: str, sql: str,
             f"CREATE OR REPLACE TABLE {target} AS SELECT DISTINCT CAST(from_id AS VARCHAR) AS from_id, "
             f"CAST(to_id AS VARCHAR) AS to_id FROM ({sql}) WHERE from_id IS NOT NULL AND to_id IS NOT NULL"
         )
-        row = con.execute(f"SELECT from_id FROM {target} GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1").fetchone()
+        row = con.execute(
+            f"SELECT from_id FROM {target} GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
+        ).fetchone()
     except duckdb.Error as error:
         raise ReadError.sql(f"mapping {system}", f"crosswalk {name}", str(error).splitlines()[0]) from None
     if row:

@@ -1,7 +1,7 @@
 """From the parts that files gave to one table: the newest version of every key, each superseded row counted.
 
-The newest is the one changed last (`updated_at`); where the export does not say, or at the same time, the file
-that comes later in the order of the names. Same key, same time, different content is refused.
+The newest is the one changed last (`updated_at`); where the export does not say, the one of the file that
+comes later in the order of the names. Same key, same time, different content is refused.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def consolidate(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], zone: str
 
 
 def _rows(parts: Sequence[Part]) -> str:
-    selects = [f"SELECT *, {n} AS _part FROM read_parquet({literal(str(p.path))})" for n, p in enumerate(parts)]
+    selects = [
+        f"SELECT *, {n} AS _part FROM read_parquet({literal(str(p.path))})" for n, p in enumerate(parts)
+    ]
     return " UNION ALL ".join(selects)
 
 
@@ -51,12 +53,14 @@ def _doubles(con: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Part]
     """Whether any key stands there twice: hashes first, they need a tenth of the memory."""
     keys = ", ".join(quoted(name) for name in ("source_system", *table.key))
     row = con.execute(
-        f"SELECT count(*) FROM (SELECT hash({keys}) AS h FROM ({_rows(parts)}) GROUP BY h HAVING count(*) > 1)"
+        f"SELECT count(*) FROM "
+        f"(SELECT hash({keys}) AS h FROM ({_rows(parts)}) GROUP BY h HAVING count(*) > 1)"
     ).fetchone()
     if not row or not row[0]:
         return False
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE doubled AS SELECT {keys} FROM ({_rows(parts)}) GROUP BY ALL HAVING count(*) > 1"
+        f"CREATE OR REPLACE TEMP TABLE doubled AS "
+        f"SELECT {keys} FROM ({_rows(parts)}) GROUP BY ALL HAVING count(*) > 1"
     )
     row = con.execute("SELECT count(*) FROM doubled").fetchone()
     return bool(row and row[0])
@@ -66,13 +70,14 @@ def _keep_newest(con: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[P
     keys = ["source_system", *table.key]
     same = " AND ".join(f"r.{quoted(k)} IS NOT DISTINCT FROM d.{quoted(k)}" for k in keys)
     changed = "updated_at" if "updated_at" in table.imported else "CAST(NULL AS TIMESTAMP)"
+    content = ", ".join("r." + quoted(n) for n in table.imported if n != "source_ref")
     order = "_changed DESC NULLS LAST, _part DESC, _line DESC"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE versions AS
-        SELECT *, row_number() OVER (PARTITION BY {', '.join(map(quoted, keys))} ORDER BY {order}) AS _rank
-        FROM (SELECT r.*, {changed.replace('updated_at', 'r.updated_at')} AS _changed,
-                     hash({', '.join('r.' + quoted(n) for n in table.imported if n != 'source_ref')}) AS _content,
+        SELECT *, row_number() OVER (PARTITION BY {", ".join(map(quoted, keys))} ORDER BY {order}) AS _rank
+        FROM (SELECT r.*, {changed.replace("updated_at", "r.updated_at")} AS _changed,
+                     hash({content}) AS _content,
                      CAST(regexp_extract(source_ref, '#(\\d+)$', 1) AS BIGINT) AS _line
               FROM ({_rows(parts)}) r WHERE EXISTS (SELECT 1 FROM doubled d WHERE {same}))
         """
@@ -81,19 +86,25 @@ def _keep_newest(con: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[P
     _count_superseded(con, table, parts)
     con.execute(
         f"CREATE OR REPLACE TABLE {quoted(table.name)} AS "
-        f"SELECT r.* EXCLUDE (_part) FROM ({_rows(parts)}) r WHERE NOT EXISTS (SELECT 1 FROM doubled d WHERE {same}) "
-        f"UNION ALL BY NAME SELECT * EXCLUDE (_part, _changed, _content, _line, _rank) FROM versions WHERE _rank = 1"
+        f"SELECT r.* EXCLUDE (_part) FROM ({_rows(parts)}) r "
+        f"WHERE NOT EXISTS (SELECT 1 FROM doubled d WHERE {same}) "
+        "UNION ALL BY NAME "
+        "SELECT * EXCLUDE (_part, _changed, _content, _line, _rank) FROM versions WHERE _rank = 1"
     )
 
 
-def _refuse_conflicts(con: duckdb.DuckDBPyConnection, table: Table, keys: list[str], grouped: list[int]) -> None:
+def _refuse_conflicts(
+    con: duckdb.DuckDBPyConnection, table: Table, keys: list[str], grouped: list[int]
+) -> None:
     """Two newest versions of the same time must be equal; without times, those of one file must be.
 
     A row added up from several (an order from its lines) must not be halved between two files.
     """
     same = " AND ".join(f"a.{quoted(k)} IS NOT DISTINCT FROM b.{quoted(k)}" for k in keys)
     whole = f" OR a._part IN ({', '.join(map(str, grouped))})" if grouped else ""
-    when = f"a._changed IS NOT DISTINCT FROM b._changed AND (a._changed IS NOT NULL OR a._part = b._part{whole})"
+    when = (
+        f"a._changed IS NOT DISTINCT FROM b._changed AND (a._changed IS NOT NULL OR a._part = b._part{whole})"
+    )
     key = " || ' ' || ".join(f"coalesce(CAST(a.{quoted(k)} AS VARCHAR), '–')" for k in table.key)
     row = con.execute(
         f"SELECT {key}, a.source_ref, b.source_ref FROM versions a JOIN versions b ON {same} AND {when} "
@@ -137,7 +148,8 @@ def _finish(con: duckdb.DuckDBPyConnection) -> None:
         )
         SELECT * EXCLUDE (_order, _seq, _from, _exited, _before)
                REPLACE (_seq AS seq, coalesce(from_stage_id, _from) AS from_stage_id,
-                        coalesce(exited_at, _exited) AS exited_at, coalesce(is_backward, _order < _before) AS is_backward)
+                        coalesce(exited_at, _exited) AS exited_at,
+                        coalesce(is_backward, _order < _before) AS is_backward)
         FROM ordered
         """
     )

@@ -29,7 +29,9 @@ class Report:
 
     def text(self) -> str:
         """The report as plain text."""
-        return "\n".join([self.file, *(f"  {line}" for line in self.lines), *([self.problem] if self.problem else [])])
+        return "\n".join(
+            [self.file, *(f"  {line}" for line in self.lines), *([self.problem] if self.problem else [])]
+        )
 
     def mapping_toml(self) -> str:
         """A mapping of the file to edit: its columns with the canonical columns they look like."""
@@ -41,7 +43,7 @@ class Report:
             f"title = {_toml(kind)}",
             "",
             f"[files.{_toml(kind)}]",
-            f"match = [{', '.join(_toml(name) for name in self.header)}]  # keep the columns that prove such a file",
+            f"match = [{', '.join(_toml(name) for name in self.header)}]  # keep those that prove it",
             "",
             f"[files.{_toml(kind)}.to.{table}]",
         ]
@@ -52,7 +54,7 @@ class Report:
                 taken.add(source)
                 out.append(f"{column} = {_toml(source)}")
             elif column not in ("source_system", "source_ref", "custom_fields"):
-                out.append(f"# {column} = \"\"  # {TABLES[table].columns[column].meaning}")
+                out.append(f'# {column} = ""  # {TABLES[table].columns[column].meaning}')
         rest = [name for name in self.header if name not in taken]
         return "\n".join([*out, *(f"# no meaning yet: {_toml(name)}" for name in rest)]) + "\n"
 
@@ -86,8 +88,8 @@ def _tell(report: Report, raw: build.Raw) -> None:
     report.header = found.columns
     report.lines += [
         f"{raw.file}: {found.mapping.title}, file {found.kind}",
-        f"encoding {raw.decoded.encoding}, delimiter {found.delimiter!r}, header in line {found.skip or 'none'}, "
-        f"{text.rows} rows, {text.footer} in the footer, {len(text.bad)} of a wrong width",
+        f"encoding {raw.decoded.encoding}, delimiter {found.delimiter!r}, "
+        f"header in line {found.skip or 'none'}, {text.rows} rows, {text.footer} in the footer, {len(text.bad)} of a wrong width",
     ]
 
 

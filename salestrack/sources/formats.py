@@ -1,4 +1,4 @@
-"""Which form numbers and dates have: settled by evidence over the whole file, refused where it can be read in two ways.
+"""Which form numbers and dates have: settled by the evidence of the whole file, or refused.
 
 Expressions handed in are SQL for a cell's text; those handed out give text that DuckDB can cast for certain.
 """
@@ -17,7 +17,9 @@ from salestrack.sources.mapping import literal
 Form = Literal["de", "en"]
 
 # What a number looks like when only one reading is possible, without sign, currency and spaces.
-ENGLISH = r"(\d{1,3}(,\d{3})+\.\d*|\d*\.(\d{0,2}|\d{4,})|0\.\d+|\d{4,}\.\d+|\d{1,3}(,\d{3}){2,})([eE][+-]?\d+)?"
+ENGLISH = (
+    r"(\d{1,3}(,\d{3})+\.\d*|\d*\.(\d{0,2}|\d{4,})|0\.\d+|\d{4,}\.\d+|\d{1,3}(,\d{3}){2,})([eE][+-]?\d+)?"
+)
 GERMAN = r"(\d{1,3}(\.\d{3})+,\d*|\d*,(\d{0,2}|\d{4,})|0,\d+|\d{4,},\d+|\d{1,3}(\.\d{3}){2,})([eE][+-]?\d+)?"
 EITHER = r"[1-9]\d{0,2}[.,]\d{3}"
 READ_ENGLISH = r"-?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d+)?"
@@ -32,15 +34,23 @@ DATE_FORMS = {
     "compact": (r"(19|20)\d{6}", "%Y%m%d"),
 }
 SLASH = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y"}
-SHOWN = {"iso": "2026-10-31", "dotted": "31.10.2026", "dotted_short": "31.10.26", "slash": "10/31/2026", "compact": "20261031"}
+SHOWN = {
+    "iso": "2026-10-31",
+    "dotted": "31.10.2026",
+    "dotted_short": "31.10.26",
+    "slash": "10/31/2026",
+    "compact": "20261031",
+}
 
 MACROS = (
-    # The digits of a number with its sign in front: no currency, no spaces, brackets and a minus behind understood.
+    # The digits of a number with its sign in front: without currency and spaces; (5) and 5- mean -5.
     r"""CREATE OR REPLACE TEMP MACRO bare_number(x) AS (
         CASE WHEN x LIKE '(%)' OR rtrim(x) LIKE '%-' THEN '-' ELSE '' END ||
-        regexp_replace(replace(x, chr(8722), '-'), '^\s*\+|^\s*[A-Z]{3}\b|\b[A-Z]{3}\s*$|[\s\x{00a0}\x{202f}''€$£¥%()]|-\s*$', '', 'g'))""",
+        regexp_replace(replace(x, chr(8722), '-'),
+            '^\s*\+|^\s*[A-Z]{3}\b|\b[A-Z]{3}\s*$|[\s\x{00a0}\x{202f}''€$£¥%()]|-\s*$', '', 'g'))""",
     f"""CREATE OR REPLACE TEMP MACRO english_number(x) AS (
-        CASE WHEN regexp_full_match(bare_number(x), '{READ_ENGLISH}') THEN replace(bare_number(x), ',', '') END)""",
+        CASE WHEN regexp_full_match(bare_number(x), '{READ_ENGLISH}')
+             THEN replace(bare_number(x), ',', '') END)""",
     f"""CREATE OR REPLACE TEMP MACRO german_number(x) AS (
         CASE WHEN regexp_full_match(bare_number(x), '{READ_GERMAN}')
              THEN replace(replace(bare_number(x), '.', ''), ',', '.') END)""",
@@ -65,12 +75,17 @@ class Formats:
 
 
 def find_number_form(
-    con: duckdb.DuckDBPyConnection, file: str, source: str, cells: Dict[str, str], wanted: str, habit: Form | None
+    con: duckdb.DuckDBPyConnection,
+    file: str,
+    source: str,
+    cells: Dict[str, str],
+    wanted: str,
+    habit: Form | None,
 ) -> tuple[Form, frozenset[str]]:
     """The number form of a file and the columns that hold a comma or a point at all.
 
-    `wanted` is the company's setting ("auto" leaves it to the evidence), `habit` how the system writes numbers:
-    it counts only where the file could be read in two ways.
+    `wanted` is the company's setting ("auto" leaves it to the evidence), `habit` how the system writes
+    numbers: it counts only where the file could be read in two ways.
     """
     seen = _with_separators(con, source, cells)
     if wanted in ("de", "en"):
@@ -90,7 +105,9 @@ def find_number_form(
 def _with_separators(con: duckdb.DuckDBPyConnection, source: str, cells: Dict[str, str]) -> frozenset[str]:
     if not cells:
         return frozenset()
-    tests = ", ".join(f"coalesce(bool_or(contains({x}, ',') OR contains({x}, '.')), false)" for x in cells.values())
+    tests = ", ".join(
+        f"coalesce(bool_or(contains({x}, ',') OR contains({x}, '.')), false)" for x in cells.values()
+    )
     row = con.execute(f"SELECT {tests} FROM {source}").fetchone() or ()
     return frozenset(name for name, found in zip(cells, row, strict=True) if found)
 
@@ -121,40 +138,72 @@ def number_sql(cell: str, form: Form, duckdb_type: str, has_separators: bool) ->
     """
     if form == "de" and has_separators:
         plain = f"NOT contains({cell}, ',') AND NOT contains({cell}, '.')"
-        return f"CASE WHEN {plain} THEN coalesce(TRY_CAST({cell} AS {duckdb_type}), TRY_CAST(german_number({cell}) AS {duckdb_type})) ELSE TRY_CAST(german_number({cell}) AS {duckdb_type}) END"
+        german = f"TRY_CAST(german_number({cell}) AS {duckdb_type})"
+        return f"coalesce(CASE WHEN {plain} THEN TRY_CAST({cell} AS {duckdb_type}) END, {german})"
     return f"coalesce(TRY_CAST({cell} AS {duckdb_type}), TRY_CAST(english_number({cell}) AS {duckdb_type}))"
 
 
 def find_date_forms(
-    con: duckdb.DuckDBPyConnection, file: str, source: str, cells: Dict[str, str], wanted: str, habit: str | None
+    con: duckdb.DuckDBPyConnection,
+    file: str,
+    source: str,
+    cells: Dict[str, str],
+    wanted: str,
+    habit: str | None,
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Per column the date form (iso, dotted, slash:dmy, …) and how its times name their zone (none, utc, offset)."""
+    """Per column the date form (iso, dotted, slash:dmy, …) and whether its times name a zone."""
     if not cells:
         return {}, {}
     tests = []
     for cell in cells.values():
-        tests += [f"count({cell})", f"count(TRY_CAST({cell} AS TIMESTAMP))", f"count(*) FILTER (right({cell}, 1) = 'Z')"]
-        tests.append(f"count(*) FILTER (length({cell}) > 16 AND regexp_matches({cell}, '[+-]\\d\\d:?\\d\\d$'))")
+        tests += [
+            f"count({cell})",
+            f"count(TRY_CAST({cell} AS TIMESTAMP))",
+            f"count(*) FILTER (right({cell}, 1) = 'Z')",
+        ]
+        tests.append(
+            f"count(*) FILTER (length({cell}) > 16 AND regexp_matches({cell}, '[+-]\\d\\d:?\\d\\d$'))"
+        )
     row = con.execute(f"SELECT {', '.join(tests)} FROM {source}").fetchone() or ()
     forms: dict[str, str] = {}
     zoned: dict[str, str] = {}
     for place, (name, cell) in enumerate(cells.items()):
         filled, iso, utc, offset = row[place * 4 : place * 4 + 4]
         forms[name] = "iso" if iso == filled else _other_form(con, file, source, name, cell, int(iso))
-        zoned[name] = "offset" if offset else "utc" if utc == filled and filled else "mixed" if utc else "none"
+        zoned[name] = (
+            "offset" if offset else "utc" if utc == filled and filled else "mixed" if utc else "none"
+        )
     return _settled_slashes(con, file, source, cells, forms, wanted, habit), zoned
 
 
-def _other_form(con: duckdb.DuckDBPyConnection, file: str, source: str, name: str, cell: str, iso: int) -> str:
-    kinds = ", ".join(f"count(*) FILTER (regexp_full_match(trim(x), '{p}'))" for p, _ in DATE_FORMS.values())
-    row = con.execute(
-        f"SELECT {kinds} FROM (SELECT {cell} AS x FROM {source}) WHERE x IS NOT NULL AND TRY_CAST(x AS TIMESTAMP) IS NULL"
-    ).fetchone() or ()
+def _other_form(
+    con: duckdb.DuckDBPyConnection, file: str, source: str, name: str, cell: str, iso: int
+) -> str:
+    kinds = ", ".join(
+        f"count(*) FILTER (regexp_full_match(trim(x), '{pattern}') AND {_is_a_day(form)})"
+        for form, (pattern, _) in DATE_FORMS.items()
+    )
+    row = (
+        con.execute(
+            f"SELECT {kinds} FROM (SELECT {cell} AS x FROM {source}) "
+            "WHERE x IS NOT NULL AND TRY_CAST(x AS TIMESTAMP) IS NULL"
+        ).fetchone()
+        or ()
+    )
     counts = dict(zip(DATE_FORMS, row, strict=True)) | ({"iso": iso} if iso else {})
     found = [form for form, count in counts.items() if count]
     if len(found) > 1:
-        raise ReadError.two_forms(file, f"the dates in '{name}' are written", SHOWN[found[0]], SHOWN[found[1]])
+        raise ReadError.two_forms(
+            file, f"the dates in '{name}' are written", SHOWN[found[0]], SHOWN[found[1]]
+        )
     return found[0] if found else "iso"
+
+
+def _is_a_day(form: str) -> str:
+    """SQL for whether a text is a day in a form: 32.13.2026 is no evidence for anything."""
+    if form != "slash":
+        return f"{stamp_sql('x', form)} IS NOT NULL"
+    return " OR ".join(f"{stamp_sql('x', f'slash:{order}')} IS NOT NULL" for order in SLASH).join("()")
 
 
 def _settled_slashes(
@@ -207,7 +256,9 @@ def utc_sql(cell: str, form: str, zoned: str, zone: str) -> str:
         return stamp_sql(cell, form)
     if zoned == "none":
         return local
-    named = f"right({cell}, 1) = 'Z' OR (length({cell}) > 16 AND regexp_matches({cell}, '[+-]\\d\\d:?\\d\\d$'))"
+    named = (
+        f"right({cell}, 1) = 'Z' OR (length({cell}) > 16 AND regexp_matches({cell}, '[+-]\\d\\d:?\\d\\d$'))"
+    )
     return f"CASE WHEN {named} THEN {with_zone} ELSE {local} END"
 
 

@@ -129,7 +129,13 @@ def _positional(
 
 
 def _remember(
-    near: Nearest, mapping: Mapping, kind: str, spec: FileSpec, have: set[str], wanted: set[str], row: Sequence[str]
+    near: Nearest,
+    mapping: Mapping,
+    kind: str,
+    spec: FileSpec,
+    have: set[str],
+    wanted: set[str],
+    row: Sequence[str],
 ) -> None:
     """Keeps the nearest mapping; a fitting file name counts like a third of the columns."""
     share = len(have) / len(wanted) + (1 / 3 if spec.names else 0)
@@ -143,8 +149,8 @@ def header_names(row: Sequence[str], spec: FileSpec) -> tuple[str, ...]:
     """The header's names in the mapping's spelling; a name that stands there again becomes `X#2`.
 
     >>> from salestrack.sources.mapping import FileSpec
-    >>> header_names(["ID ", "Note", "Note", ""], FileSpec(match=("Id",)))
-    ('Id', 'Note', 'Note#2', 'column 4')
+    >>> header_names(["ID ", "Note", "", "Note", ""], FileSpec(match=("Id",)))
+    ('Id', 'Note', 'column 3', 'Note#2')
     """
     names: list[str] = []
     seen: dict[str, int] = {}

@@ -1,7 +1,7 @@
 """Mappings: what the files of a system look like and which canonical columns they fill.
 
-A mapping is a TOML file. `[files.NAME]` describes one kind of file, `[files.NAME.to.TABLE]` gives the canonical
-columns: `amount = "Amount"` for a plain column, or a table with `from`, `sql`, `const`, `map`, `scale`, ….
+A mapping is a TOML file. `[files.NAME]` describes one kind of file, `[files.NAME.to.TABLE]` gives the
+canonical columns: `amount = "Amount"` for a plain column, or a table with `from`, `sql`, `const`, `map`, `scale`, ….
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -95,7 +95,9 @@ class FileSpec(_Part):
     @model_validator(mode="after")
     def _can_be_recognised(self) -> FileSpec:
         if not self.match and not (self.header and self.names):
-            raise ValueError("give match (columns that prove the file), or names and header for a file without a header")
+            raise ValueError(
+                "give match (columns that prove the file), or names and header for a file without a header"
+            )
         for table, columns in self.to.items():
             known = TABLES[table].imported if table in CANONICAL else None
             if known is None:
@@ -159,7 +161,11 @@ def read_mapping(path: Path) -> Mapping:
 
 
 def _unknown_key(name: str) -> str:
-    keys = {field.alias or key for kind in (Mapping, FileSpec, Rule, TableRule) for key, field in kind.model_fields.items()}
+    keys = {
+        field.alias or key
+        for kind in (Mapping, FileSpec, Rule, TableRule)
+        for key, field in kind.model_fields.items()
+    }
     return f"unknown key '{name}'{nearest(name, keys) or '; remove it'}"
 
 
@@ -185,9 +191,9 @@ def canonical_mapping() -> Mapping:
 
 
 def _canonical_file(table: Table) -> FileSpec:
-    columns = {name: Rule(source=(name,)) for name in table.imported if name not in _FILLED_BY_US}
+    columns = {name: Rule.model_validate(name) for name in table.imported if name not in _FILLED_BY_US}
     if table.name == "quotas":
-        columns["quota_id"] = Rule(source=("quota_id",), alternative=_MADE_QUOTA_ID)
+        columns["quota_id"] = Rule.model_validate({"from": "quota_id", "or": _MADE_QUOTA_ID})
     match = tuple(name for name in required(table) if not columns[name].alternative)
     names = (table.name, f"{table.name}[._ -]*")
     return FileSpec(names=names, match=match, to={table.name: columns})
@@ -195,7 +201,8 @@ def _canonical_file(table: Table) -> FileSpec:
 
 _FILLED_BY_US = ("source_system", "source_ref", "custom_fields")
 _MADE_QUOTA_ID = Rule(
-    sql="concat_ws('|', coalesce(rep_id, team_id, territory_id), metric, period_start_date, product_id, pipeline_id)",
+    sql="concat_ws('|', coalesce(rep_id, team_id, territory_id), metric, period_start_date, "
+    "product_id, pipeline_id)",
     uses=("rep_id", "team_id", "territory_id", "metric", "period_start_date", "product_id", "pipeline_id"),
 )
 
@@ -229,4 +236,4 @@ def literal(text: str) -> str:
 
 def systems(mappings: Iterable[Mapping]) -> list[str]:
     """The names of the systems that mappings are there for."""
-    return sorted({cast(str, mapping.system) for mapping in mappings})
+    return sorted({mapping.system for mapping in mappings})

@@ -14,9 +14,15 @@ REASONS = {
     "missing": ("{column} is empty", "{column} ist leer"),
     "number": ("{column} '{value}' is not a number", "{column} „{value}“ ist keine Zahl"),
     "date": ("{column} '{value}' is not a date", "{column} „{value}“ ist kein Datum"),
-    "value": ("{column} '{value}' is not one of the known values", "{column} „{value}“ ist kein bekannter Wert"),
+    "value": (
+        "{column} '{value}' is not one of the known values",
+        "{column} „{value}“ ist kein bekannter Wert",
+    ),
     "lookup": ("{column} '{value}' cannot be translated", "{column} „{value}“ lässt sich nicht übersetzen"),
-    "cells": ("the row has {value} cells, the header {column}", "die Zeile hat {value} Zellen, die Kopfzeile {column}"),
+    "cells": (
+        "the row has {value} cells, the header {column}",
+        "die Zeile hat {value} Zellen, die Kopfzeile {column}",
+    ),
 }
 """Reason code to the sentences that say it, English and German."""
 
@@ -57,7 +63,8 @@ def quarantine_select(con: duckdb.DuckDBPyConnection, table: str, file: str, row
         f"""
         INSERT INTO quarantine ({COLUMNS})
         SELECT {literal(table)}, {literal(file)}, line, CAST(to_json([r.code FOR r IN reasons]) AS VARCHAR),
-               array_to_string([r.en FOR r IN reasons], '; '), array_to_string([r.de FOR r IN reasons], '; '), original
+               array_to_string([r.en FOR r IN reasons], '; '), array_to_string([r.de FOR r IN reasons], '; '),
+               original
         FROM ({rows}) ORDER BY line
         """
     ).fetchone()
@@ -106,7 +113,8 @@ def quarantine_rows(
     con.execute(
         f"""
         INSERT INTO quarantine ({COLUMNS})
-        SELECT {literal(table)}, regexp_extract(source_ref, '^(.*)#', 1), TRY_CAST(regexp_extract(source_ref, '#(\\d+)$', 1) AS BIGINT),
+        SELECT {literal(table)}, regexp_extract(source_ref, '^(.*)#', 1),
+               TRY_CAST(regexp_extract(source_ref, '#(\\d+)$', 1) AS BIGINT),
                CAST(to_json([{literal(code)}]) AS VARCHAR), {literal(sentence_en)}, {literal(sentence_de)},
                CAST(to_json({quoted(table)}) AS VARCHAR)
         FROM {quoted(table)} WHERE {where}
@@ -119,7 +127,8 @@ def quarantine_rows(
 def _as_table(con: duckdb.DuckDBPyConnection, name: str) -> None:
     """A view over stored rows becomes a table before rows are taken from it."""
     kind = con.execute(
-        "SELECT table_type FROM information_schema.tables WHERE table_schema = 'main' AND table_name = ?", [name]
+        "SELECT table_type FROM information_schema.tables WHERE table_schema = 'main' AND table_name = ?",
+        [name],
     ).fetchone()
     if kind and kind[0] == "VIEW":
         con.execute(f"CREATE TABLE {quoted(name + ' kept')} AS SELECT * FROM {quoted(name)}")

@@ -21,7 +21,9 @@ from salestrack.sources.locate import Located
 from salestrack.sources.mapping import literal, quoted
 
 MOST_IN_A_CELL = 32 << 20
-TOTAL = re.compile(r"\s*(grand total|sub-?total|total|summe|gesamt|gesamtsumme|insgesamt|zwischensumme)\b", re.I)
+TOTAL = re.compile(
+    r"\s*(grand total|sub-?total|total|summe|gesamt|gesamtsumme|insgesamt|zwischensumme)\b", re.I
+)
 FOOTER_ROWS = 5
 
 
@@ -58,7 +60,9 @@ def read_text(con: duckdb.DuckDBPyConnection, source: Decoded, found: Located, v
     return text
 
 
-def read_csv_sql(path: Path, columns: int, delimiter: str, skip: int, nulls: tuple[str, ...], most: int = 0) -> str:
+def read_csv_sql(
+    path: Path, columns: int, delimiter: str, skip: int, nulls: tuple[str, ...], most: int = 0
+) -> str:
     """The `read_csv` call for a file whose shape is known: nothing is sniffed."""
     names = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(columns))
     null = ", ".join(literal(text) for text in ("", *nulls))
@@ -81,22 +85,33 @@ def _fast(
     lines = source.newlines + (not source.ends_with_newline) - found.skip
     line = f"file_row_number + {found.skip + 1}"
     if lines != rows:
-        inside = " + ".join(f"length(c{i}) - length(replace(c{i}, chr(10), ''))" for i in range(len(found.columns)))
-        inside = re.sub(r"(length\(c\d+\) - length\(replace\(c\d+, chr\(10\), ''\)\))", r"coalesce(\1, 0)", inside)
-        extra = con.execute(f"SELECT coalesce(sum({inside}), 0) FROM read_parquet({literal(str(target))})").fetchone()
+        inside = " + ".join(
+            f"length(c{i}) - length(replace(c{i}, chr(10), ''))" for i in range(len(found.columns))
+        )
+        inside = re.sub(
+            r"(length\(c\d+\) - length\(replace\(c\d+, chr\(10\), ''\)\))", r"coalesce(\1, 0)", inside
+        )
+        extra = con.execute(
+            f"SELECT coalesce(sum({inside}), 0) FROM read_parquet({literal(str(target))})"
+        ).fetchone()
         if extra is None or rows + int(extra[0]) != lines:
             return None
-        line += f" + coalesce(sum({inside}) OVER (ORDER BY file_row_number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)"
+        before = "ORDER BY file_row_number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+        line += f" + coalesce(sum({inside}) OVER ({before}), 0)"
     _view(con, view, target, found.columns, line)
     return Text(view, found.columns, rows)
 
 
 def _copy(con: duckdb.DuckDBPyConnection, select: str, target: Path) -> int:
-    done = con.execute(f"COPY ({select}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy)").fetchone()
+    done = con.execute(
+        f"COPY ({select}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy)"
+    ).fetchone()
     return int(done[0]) if done else 0
 
 
-def _view(con: duckdb.DuckDBPyConnection, view: str, target: Path, columns: tuple[str, ...], line: str) -> None:
+def _view(
+    con: duckdb.DuckDBPyConnection, view: str, target: Path, columns: tuple[str, ...], line: str
+) -> None:
     cells = ", ".join(f"c{i} AS {quoted(name)}" for i, name in enumerate(columns))
     con.execute(
         f"CREATE OR REPLACE VIEW {quoted(view)} AS SELECT CAST({line} AS BIGINT) AS _line, {cells} "
@@ -183,7 +198,8 @@ def _totals(con: duckdb.DuckDBPyConnection, text: Text) -> tuple[int, ...]:
     if not text.rows:
         return ()
     last = con.execute(
-        f"SELECT * FROM {quoted(text.view)} WHERE _line > (SELECT max(_line) - {FOOTER_ROWS} FROM {quoted(text.view)}) "
+        f"SELECT * FROM {quoted(text.view)} "
+        f"WHERE _line > (SELECT max(_line) - {FOOTER_ROWS} FROM {quoted(text.view)}) "
         "ORDER BY _line DESC"
     ).fetchall()
     found: list[int] = []

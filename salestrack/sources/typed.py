@@ -1,4 +1,4 @@
-"""From text to canonical rows: every column by its rule, every row that fails to quarantine with all its reasons."""
+"""From text to canonical rows: every column by its rule, rows that fail go to quarantine."""
 
 from __future__ import annotations
 
@@ -63,7 +63,13 @@ class Typing:
     """Turns the rows of one file into rows of one canonical table."""
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, file: str, found: Located, text: Text, table: str, config: Config
+        self,
+        con: duckdb.DuckDBPyConnection,
+        file: str,
+        found: Located,
+        text: Text,
+        table: str,
+        config: Config,
     ) -> None:
         self.con, self.file, self.found, self.text, self.config = con, file, found, text, config
         self.table: Table = TABLES[table]
@@ -112,12 +118,15 @@ class Typing:
         if scale == 1:
             return text
         value = f"TRY_CAST({text} AS DOUBLE) * {scale!r}"
-        return f"CASE WHEN {value} = floor({value}) THEN CAST(CAST({value} AS BIGINT) AS VARCHAR) ELSE CAST({value} AS VARCHAR) END"
+        whole = f"CASE WHEN {value} = floor({value}) THEN CAST({value} AS BIGINT) END"
+        return f"coalesce(CAST({whole} AS VARCHAR), CAST({value} AS VARCHAR))"
 
     def _source(self) -> str:
         """The file's rows with every column a rule may name; those the file lacks are NULL."""
         named = {name for rule in self.found.spec.to[self.table.name].values() for name in rule.names}
-        absent = "".join(f", CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in sorted(named - set(self.columns)))
+        absent = "".join(
+            f", CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in sorted(named - set(self.columns))
+        )
         joins, translated = self._joins()
         rows = quoted(self.text.view)
         where = []
@@ -137,7 +146,8 @@ class Typing:
         }
         joins = columns = ""
         for number, (crosswalk, name) in enumerate(sorted(used)):
-            joins += f" LEFT JOIN {quoted(self.found.mapping.system)}.{quoted('crosswalk ' + crosswalk)} x{number} ON x{number}.from_id = trim(t.{quoted(name)})"
+            target = f"{quoted(self.found.mapping.system)}.{quoted(f'crosswalk {crosswalk}')} x{number}"
+            joins += f" LEFT JOIN {target} ON x{number}.from_id = trim(t.{quoted(name)})"
             columns += f", x{number}.to_id AS {quoted('to ' + crosswalk + ' ' + name)}"
         return joins, columns
 
@@ -146,7 +156,9 @@ class Typing:
         cells = ", ".join(f"{cell.text} AS {cell.source}" for cell in self.cells.values())
         extra = self._custom()
         looked = "".join(
-            f", {quoted(cell.label)} AS {cell.looked_up}" for cell in self.cells.values() if cell.rule.crosswalk
+            f", {quoted(cell.label)} AS {cell.looked_up}"
+            for cell in self.cells.values()
+            if cell.rule.crosswalk
         )
         custom = f", {extra} AS _custom" if extra else ""
         whole = ", ".join(f"{literal(name)}: {quoted(name)}" for name in self.columns)
@@ -196,13 +208,17 @@ class Typing:
         elif column.type == "timestamp":
             value = formats.utc_sql(text, found.dates[column.name], found.zoned[column.name], self.zone)
         elif column.type == "date":
-            value = formats.day_sql(text, found.dates[column.name], found.zoned[column.name], self.config.time_zone)
+            value = formats.day_sql(
+                text, found.dates[column.name], found.zoned[column.name], self.config.time_zone
+            )
         elif column.type == "flag":
             value = f"yes_or_no({text})"
         elif column.type == "enum":
             value = _enum(cell)
         elif column.type == "currency":
-            value = f"CASE WHEN regexp_full_match(upper(trim({text})), '[A-Z]{{3}}') THEN upper(trim({text})) END"
+            value = (
+                f"CASE WHEN regexp_full_match(upper(trim({text})), '[A-Z]{{3}}') THEN upper(trim({text})) END"
+            )
         else:
             value = _mapped(cell) if cell.rule.map else f"nullif(trim({text}), '')"
         default = self._default(column)
@@ -219,9 +235,14 @@ class Typing:
         if kind == "DOUBLE":
             value = f"CASE WHEN isfinite({value}) THEN {value} END"
         if scaled:
-            value = f"{value} * {cell.rule.scale!r}" if kind == "DOUBLE" else f"{value} * CAST({cell.rule.scale!r} AS DECIMAL(10,4))"
+            value = (
+                f"{value} * {cell.rule.scale!r}"
+                if kind == "DOUBLE"
+                else f"{value} * CAST({cell.rule.scale!r} AS DECIMAL(10,4))"
+            )
         if column.type == "share":
-            value = f"CASE WHEN contains({text}, '%') THEN {formats.number_sql(text, found.number, 'DOUBLE', column.name in found.separators)} / 100 ELSE {value} END"
+            percent = formats.number_sql(text, found.number, "DOUBLE", column.name in found.separators)
+            value = f"CASE WHEN contains({text}, '%') THEN {percent} / 100 ELSE {value} END"
         return f"TRY_CAST({value} AS {column.duckdb_type})"
 
     def _default(self, column: Column) -> str:
@@ -234,7 +255,9 @@ class Typing:
         values = [f"{self._value(cell, found)} AS {quoted(name)}" for name, cell in self.cells.items()]
         for name, column in self.table.imported.items():
             if name not in self.cells and name not in _MADE:
-                values.append(f"CAST({self._default(column) or 'NULL'} AS {column.duckdb_type}) AS {quoted(name)}")
+                values.append(
+                    f"CAST({self._default(column) or 'NULL'} AS {column.duckdb_type}) AS {quoted(name)}"
+                )
         values.append(f"{literal(self.found.mapping.system)} AS source_system")
         values.append(f"{literal(self.file + '#')} || _line AS source_ref")
         values.append(("_custom" if self.unmapped else "CAST(NULL AS VARCHAR)") + " AS custom_fields")
@@ -256,7 +279,9 @@ class Typing:
                 lost = f"{cell.looked_up} IS NOT NULL AND {text} IS NULL"
                 tests.append((f"({lost})", reason_sql("lookup", cell.label, cell.looked_up, lost)))
         for check in self.table.checks:
-            tests.append((f"coalesce({check.bad}, false)", check_sql(check.code, check.en, check.de, check.bad)))
+            tests.append(
+                (f"coalesce({check.bad}, false)", check_sql(check.code, check.en, check.de, check.bad))
+            )
         return tests
 
     # Doing it
@@ -266,7 +291,10 @@ class Typing:
         try:
             part = Part(self.table.name, target, formats=self.find_formats(), unmapped=self.unmapped)
             part.grouped = bool(self.rule.group_by)
-            part.rows, part.footer = self._count() + self.text.footer - len(self.text.footer_lines), self.text.footer
+            part.rows, part.footer = (
+                self._count() + self.text.footer - len(self.text.footer_lines),
+                self.text.footer,
+            )
             part.rows += len(self.text.bad)
             self._write(part)
         except duckdb.Error as error:
@@ -282,7 +310,11 @@ class Typing:
         bad = " OR ".join(test for test, _ in tests) or "false"
         names = ", ".join(quoted(name) for name in self.table.imported)
         kept = f"SELECT {names} FROM ({typed}) WHERE NOT ({bad})"
-        written = self._copy(self._grouped(kept), part.path) if self.rule.group_by else self._all(part, typed, bad, kept)
+        written = (
+            self._copy(self._grouped(kept), part.path)
+            if self.rule.group_by
+            else self._all(part, typed, bad, kept)
+        )
         meant = self._meant() if self.rule.skip or self.text.footer_lines else self._count()
         part.excluded = part.rows - len(self.text.bad) - part.footer - meant
         part.accepted = written
@@ -293,7 +325,10 @@ class Typing:
             self._quarantine(part, typed, bad, tests)
         part.quarantined = meant - part.accepted + len(self.text.bad)
         quarantine_cells(
-            self.con, self.table.name, self.file, len(self.found.columns),
+            self.con,
+            self.table.name,
+            self.file,
+            len(self.found.columns),
             ((row.line, row.cells, row.original) for row in self.text.bad),
         )
         self._amounts(part)
@@ -310,7 +345,9 @@ class Typing:
         return self._copy(kept, part.path)
 
     def _copy(self, rows: str, target: Path) -> int:
-        done = self.con.execute(f"COPY ({rows}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)").fetchone()
+        done = self.con.execute(
+            f"COPY ({rows}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+        ).fetchone()
         return int(done[0]) if done else 0
 
     def _meant(self) -> int:
@@ -337,7 +374,8 @@ class Typing:
                 )
         keys = ", ".join(quoted(name) for name in self.rule.group_by)
         place = "CAST(regexp_extract(source_ref, '#(\\d+)$', 1) AS BIGINT) AS _place"
-        return f"SELECT {', '.join(picked)} FROM (SELECT *, {place} FROM ({rows})) GROUP BY {keys} ORDER BY min(_place)"
+        placed = f"SELECT *, {place} FROM ({rows})"
+        return f"SELECT {', '.join(picked)} FROM ({placed}) GROUP BY {keys} ORDER BY min(_place)"
 
     def _quarantine(self, part: Part, typed: str, bad: str, tests: list[tuple[str, str]]) -> None:
         reasons = f"list_filter([{', '.join(reason for _, reason in tests)}], lambda r: r IS NOT NULL)"
@@ -352,7 +390,9 @@ class Typing:
             part.amounts.setdefault(name, {})["quarantined"] = amount
 
     def _amounts(self, part: Part) -> None:
-        for name, amount in self._sums(f"SELECT * FROM read_parquet({literal(str(part.path))})", list(self.cells)).items():
+        for name, amount in self._sums(
+            f"SELECT * FROM read_parquet({literal(str(part.path))})", list(self.cells)
+        ).items():
             part.amounts.setdefault(name, {})["accepted"] = amount
 
     def _sums(self, rows: str, filled: list[str]) -> dict[str, str]:
@@ -412,4 +452,3 @@ def unpivot_view(con: duckdb.DuckDBPyConnection, text: Text, found: Located) -> 
         f"CREATE VIEW {quoted(text.view)} AS SELECT * FROM {flat} "
         f"UNPIVOT ({quoted(unpivot.value)} FOR {quoted(unpivot.name)} IN ({', '.join(map(quoted, wide))}))"
     )
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def sheets(path: Path, name: str, work: Path) -> Iterator[tuple[str, Decoded]]:
         raise ReadError.workbook(name, f"the workbook cannot be read ({error})") from None
 
 
-def _write(target: Path, rows: list[list[object]]) -> int:
+def _write(target: Path, rows: Sequence[Sequence[object]]) -> int:
     """Writes the rows one per line, so that line numbers are the sheet's row numbers."""
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -91,7 +91,9 @@ def _check_size(path: Path, name: str) -> None:
                 if _SHEET.fullmatch(part.filename):
                     _check_cells(archive, part, name)
     except zipfile.BadZipFile:
-        raise ReadError.workbook(name, "the workbook is damaged, locked with a password, or no .xlsx at all") from None
+        raise ReadError.workbook(
+            name, "the workbook is damaged, locked with a password, or no .xlsx at all"
+        ) from None
 
 
 def _check_cells(archive: zipfile.ZipFile, part: zipfile.ZipInfo, name: str) -> None:

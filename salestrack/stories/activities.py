@@ -33,9 +33,22 @@ AND coalesce(deal_id, lead_id, account_id, contact_id) IS NOT NULL
 """
 _CHANNEL = "coalesce(channel, CASE activity_type WHEN 'call' THEN 'phone' WHEN 'email' THEN 'digital' END)"
 
-IN_PERSON = {"en": "Share of customer meetings held in person", "de": "Anteil der Kundentermine vor Ort"}
+IN_PERSON = {
+    "en": "Share of customer meetings held in person, last twelve months",
+    "de": "Anteil der Kundentermine vor Ort, letzte zwölf Monate",
+}
 CHANNELS = {"en": "Contacts with customers by channel", "de": "Kundenkontakte nach Kanal"}
-RECORDED = {"en": "Hours recorded", "de": "Erfasste Stunden"}
+TEAMS = {
+    "en": "Selling time by team in the last twelve months",
+    "de": "Verkaufszeitanteil nach Team in den letzten zwölf Monaten",
+}
+MIX = {"en": "Activities of the last twelve months", "de": "Aktivitäten der letzten zwölf Monate"}
+SHORT = {
+    "recorded_hours": {"en": "Recorded", "de": "Erfasst"},
+    "contracted_hours": {"en": "Contracted", "de": "Vertraglich"},
+    "selling_hours": {"en": "Selling", "de": "Im Verkauf"},
+}
+RECORDED_HOURS = {"en": "Hours recorded", "de": "Erfasste Stunden"}
 HOURS = {"en": "Recorded hours by kind of work", "de": "Erfasste Stunden nach Art der Arbeit"}
 DIGITAL = {"en": "Digital: e-mails and online meetings.", "de": "Digital: E-Mails und Online-Termine."}
 
@@ -91,15 +104,27 @@ def in_person(meetings: pd.DataFrame, by: str) -> pd.DataFrame:
     return table.assign(low=low, high=high, n=n).reset_index()
 
 
+def columns(teams: pd.DataFrame) -> list[str]:
+    """The columns of the table on recorded time; `note` only where there is something to note.
+
+    >>> columns(pd.DataFrame({"note": [""]}))[-2:]
+    ['selling_time_share', 'interval']
+    """
+    shown = ["team", "recorded_hours", "contracted_hours", "coverage", "selling_hours", "selling_time_share"]
+    return [*shown, "interval", *(["note"] if teams["note"].ne("").any() else [])]
+
+
 def cards(page: Page, times: pd.DataFrame, met: pd.DataFrame, meetings: pd.DataFrame) -> list[Html]:
-    """The headline cards of the last full quarter: selling time, contacts, meetings in person, coverage.
+    """The headline cards of the last full quarter, none without data: selling time, contacts, coverage.
 
     Parameters
     ----------
     times : `selling_time_share` by quarter
     met, meetings : `channels` by quarter, of all contacts and of the meetings alone
     """
-    total = met.groupby("quarter", as_index=False)["contacts"].sum()
+    if times.empty:
+        return []
+    total = met.groupby("quarter", as_index=False).agg(contacts=("contacts", "sum"))
     contracted = {"en": "of the contracted hours", "de": "der Vertragsstunden"}
     return [
         page.card(
@@ -111,7 +136,7 @@ def cards(page: Page, times: pd.DataFrame, met: pd.DataFrame, meetings: pd.DataF
             times.drop(columns=["low", "high", "n"], errors="ignore"),
             "coverage",
             compare="year",
-            label=RECORDED,
+            label=RECORDED_HOURS,
             note=contracted,
         ),
     ]

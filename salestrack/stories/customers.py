@@ -13,6 +13,7 @@ from salestrack.kpis import (
     net_promoter_score,
     win_rate,
 )
+from salestrack.markup import Html
 from salestrack.stories.common import full_quarters
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from salestrack.blocks import Measure
     from salestrack.book import Book
-    from salestrack.markup import Html
     from salestrack.page import Page
     from salestrack.periods import Period
 
@@ -32,8 +32,15 @@ PLACED = "order_status IS NULL OR order_status NOT IN ('cancelled', 'returned')"
 
 NEW = {"en": "New customers", "de": "Neukunden"}
 COSTS = {"en": "Sales and marketing costs by type", "de": "Kosten für Vertrieb und Marketing nach Art"}
+SEGMENTS = {
+    "en": "Customers by segment, last twelve months",
+    "de": "Kunden nach Segment, letzte zwölf Monate",
+}
+SOLD = {
+    "en": "What was sold to them, last twelve months",
+    "de": "Was ihnen verkauft wurde, letzte zwölf Monate",
+}
 ORDERS = {"en": "Orders of new and of known customers", "de": "Bestellungen von neuen und bekannten Kunden"}
-PROMOTERS = {"en": "Net promoter score by quarter", "de": "Net Promoter Score nach Quartal"}
 WHOSE = {
     "en": "Visits through a channel that is itself a lead source count there, all others for the website. "
     "Leads by day "
@@ -173,7 +180,8 @@ def costs(book: Book) -> pd.DataFrame:
     start = book.config.fiscal_year_start_month - 1
     quarter = f"date_trunc('quarter', cost_date - INTERVAL {start} MONTH) + INTERVAL {start} MONTH"
     made = inside.aggregate(f"({quarter})::TIMESTAMP AS quarter, cost_type, sum(amount_base_cents) AS cents")
-    table = made.df().sort_values(["quarter", "cost_type"], ignore_index=True)
+    table: pd.DataFrame = made.df()
+    table = table.sort_values(["quarter", "cost_type"], ignore_index=True)
     table["cost"] = table["cents"].astype("float64") / 100
     return table[["quarter", "cost_type", "cost"]]
 
@@ -190,7 +198,7 @@ def sources(page: Page) -> pd.DataFrame:
     won = book.kpi(win_rate, by="lead_source", period=span)[
         ["lead_source", "won", "win_rate", "low", "high", "n"]
     ]
-    table = won.merge(
+    table: pd.DataFrame = won.merge(
         book.kpi(bookings, by="lead_source", period=span)[["lead_source", "bookings"]],
         on="lead_source",
         how="outer",
@@ -211,16 +219,17 @@ def _leads(book: Book, span: Period) -> pd.DataFrame:
     made = inside.aggregate(
         "coalesce(lead_source, '(missing)') AS lead_source, count(*) AS leads, count(sql_at) AS sql"
     )
-    return made.df()
+    table: pd.DataFrame = made.df()
+    return table
 
 
 def _visits(book: Book, span: Period, known: set[str]) -> pd.DataFrame:
     """Visits by lead source; through a channel that is none itself, they count for the website."""
     inside = book.web_traffic.filter(f"date >= DATE '{span.start}' AND date < DATE '{span.end}'")
-    table = inside.aggregate("channel_group AS channel, sum(sessions) AS visits").df()
+    table: pd.DataFrame = inside.aggregate("channel_group AS channel, sum(sessions) AS visits").df()
     own = table["channel"].isin(known) | (WEBSITE not in known)
     table["lead_source"] = table["channel"].where(own, WEBSITE)
-    return table.groupby("lead_source", as_index=False)["visits"].sum()
+    return table.groupby("lead_source", as_index=False).agg(visits=("visits", "sum"))
 
 
 def campaigns(book: Book) -> pd.DataFrame:
@@ -233,7 +242,7 @@ def campaigns(book: Book) -> pd.DataFrame:
     One row per campaign with costs: `campaign_name`, `cost`, `leads`, `open`, `won`, `bookings`,
     `cost_per_won` (currency units; unknown without a won deal).
     """
-    spent = (
+    spent: pd.DataFrame = (
         book.costs.filter("campaign_id IS NOT NULL")
         .aggregate("campaign_id, sum(amount_base_cents) AS cents")
         .df()
@@ -258,7 +267,8 @@ def _brought(book: Book) -> pd.DataFrame:
         "sum(amount_base_cents) FILTER (status = 'won') AS won_cents"
     )
     leads = book.leads.filter("campaign_id IS NOT NULL").aggregate("campaign_id, count(*) AS leads")
-    return deals.df().merge(leads.df(), on="campaign_id", how="outer")
+    found: pd.DataFrame = deals.df()
+    return found.merge(leads.df(), on="campaign_id", how="outer")
 
 
 def placed(book: Book) -> DuckDBPyRelation:
@@ -287,13 +297,14 @@ def segments(page: Page) -> pd.DataFrame:
     Returns
     -------
     `segment`, `accounts` (that ordered), `orders`, `order_value`, `average_order_value`, `low`, `high`
-    of it, and with surveys `net_promoter_score` and `answers`.
+    of it, and with surveys `net_promoter_score`, `answers` and `response_rate` (left out where it is
+    unknown or only what was answered is recorded).
     """
     book, span = page.book, page.last_12
     orders = book.orders.filter(PLACED).filter(
         f"order_date >= DATE '{span.start}' AND order_date < DATE '{span.end}'"
     )
-    who = orders.aggregate(
+    who: pd.DataFrame = orders.aggregate(
         "coalesce(segment, '(missing)') AS segment, count(DISTINCT account_id) AS accounts"
     ).df()
     value = book.kpi(average_order_value, by="segment", period=span).rename(
@@ -303,7 +314,9 @@ def segments(page: Page) -> pd.DataFrame:
     table = who.merge(value[columns], on="segment", how="right")
     if book.has("surveys"):
         score = asked(book, by="segment", period=span).rename(columns={"n": "answers"})
-        table = table.merge(score[["segment", "net_promoter_score", "answers"]], on="segment", how="left")
+        columns = ["segment", "net_promoter_score", "answers"]
+        columns += ["response_rate"] if (score["response_rate"] < 1).any() else []
+        table = table.merge(score[columns], on="segment", how="left")
     return table.sort_values("order_value", ascending=False, na_position="last", ignore_index=True)
 
 
@@ -339,11 +352,17 @@ def sale_types(page: Page) -> pd.DataFrame:
     return table.sort_values("line_value", ascending=False, ignore_index=True)
 
 
+def sold(page: Page) -> Html:
+    """The table of `sale_types`; nothing where no line names its type."""
+    table = sale_types(page)
+    return page.table(table, title=SOLD) if len(table) else Html("", "")
+
+
 def _lines(book: Book, span: Period) -> pd.DataFrame:
     counted = book.orders.filter(PLACED).project("order_id, order_date AS day").set_alias("o")
     lines = book.order_lines.set_alias("l").join(counted, "l.order_id = o.order_id")
     inside = lines.filter(f"o.day >= DATE '{span.start}' AND o.day < DATE '{span.end}'")
-    table = inside.aggregate(
+    table: pd.DataFrame = inside.aggregate(
         "coalesce(l.sale_type, '(missing)') AS sale_type, count(*) AS order_lines, "
         "sum(l.line_amount_base_cents)::DOUBLE / 100 AS line_value"
     ).df()
@@ -368,8 +387,10 @@ def _cost_measures(page: Page) -> list[Measure | None]:
                 name,
                 above=_times(before[name].iloc[0], DEARER),
                 owner="marketing",
-                en="Move the budget from the sources with the dearest new customers to the cheapest.",
-                de="Budget von den Quellen mit den teuersten Neukunden zu den günstigsten verlagern.",
+                en="New customers cost over a tenth more than a year ago: move budget from the dearest campaigns "
+                "to the cheapest.",
+                de="Neukunden kosten über ein Zehntel mehr als vor einem Jahr: Budget von den teuersten Kampagnen "
+                "zu den günstigsten verlagern.",
             )
         )
     if book.has("deals", "costs", "campaigns"):
@@ -405,10 +426,10 @@ def _order_measures(page: Page) -> list[Measure | None]:
             name,
             below=_times(before[name].iloc[0], SMALLER),
             owner="sales_manager",
-            en="Raise the value of an order: bundles, minimum quantities, offers to customers who buy less "
-            "per order.",
-            de="Den Wert je Bestellung heben: Pakete, Mindestmengen, Angebote an Kunden, die je Bestellung "
-            "weniger kaufen.",
+            en="Orders are over a tenth smaller than a year ago: form bundles, set minimum quantities, make "
+            "offers to those who buy less.",
+            de="Bestellungen sind über ein Zehntel kleiner als vor einem Jahr: Pakete schnüren, Mindestmengen "
+            "setzen, Angebote an alle machen, die weniger kaufen.",
         )
     ]
 

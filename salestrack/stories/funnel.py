@@ -33,12 +33,12 @@ RATES = {
     "en": "By value a large deal weighs more; its interval allows for the deals of one account being alike.",
     "de": "Nach Wert wiegt ein großer Deal mehr; das Intervall berücksichtigt, dass Deals eines Kunden sich ähneln.",
 }
+QUARTERS = {"en": "MQL to SQL by quarter of qualification", "de": "MQL-zu-SQL-Quote nach Quartal der Qualifizierung"}
 RATE_LABELS = {
-    "by_count": {"en": "Win rate, in deals", "de": "Abschlussquote, in Deals"},
-    "by_count_interval": {"en": "95% interval", "de": "95-%-Intervall"},
-    "by_value": {"en": "Win rate, by value", "de": "Abschlussquote, nach Wert"},
-    "by_value_interval": {"en": "95% interval", "de": "95-%-Intervall"},
+    "in_deals": {"en": "Win rate in deals (95% interval)", "de": "Abschlussquote in Deals (95-%-Intervall)"},
+    "by_value": {"en": "Win rate by value (95% interval)", "de": "Abschlussquote nach Wert (95-%-Intervall)"},
 }
+LEAK_LABELS = {"share_of_loss": {"en": "Share", "de": "Anteil"}, "stalled_value": {"en": "Value", "de": "Wert"}}
 
 
 def bottleneck(dwell: pd.DataFrame, words: Words) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def waits(dwell: pd.DataFrame) -> pd.DataFrame:
 
 def leaks(leakage: pd.DataFrame) -> pd.DataFrame:
     """The columns of `funnel_leakage` that a reader needs."""
-    return _columns(leakage, ["stage_name", "lost", "share_of_loss", "lost_value", "stalled", "stalled_value", "n"])
+    return _columns(leakage, ["stage_name", "lost", "share_of_loss", "lost_value", "stalled", "stalled_value"])
 
 
 def _columns(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -118,11 +118,11 @@ def _columns(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 
 def both_rates(book: Book, by: str, period: Period, words: Words) -> pd.DataFrame:
-    """Win rate by count and by value side by side, with the interval of each in words, and a row for all.
+    """Win rate by count and by value side by side, each with its interval in words, and a row for all.
 
     Returns
     -------
-    `by` (the last row is the whole), `by_count`, `by_count_interval`, `by_value`, `by_value_interval`, `n`.
+    `by` (the last row is the whole), `in_deals`, `by_value`, `n` (closed deals); no row where nothing was closed.
     """
     groups, whole = (_rates(book, key, period, words) for key in (by, None))
     if groups.empty:
@@ -136,13 +136,15 @@ def _rates(book: Book, by: str | None, period: Period, words: Words) -> pd.DataF
     count = book.kpi(win_rate, by=by, period=period)
     value = book.kpi(win_rate_by_value, by=by, period=period)
     keys = [by] if by else []
-    left = count[[*keys, "n"]].assign(by_count=count["win_rate"], by_count_interval=_ends(count, words))
-    right = value[keys].assign(by_value=value["win_rate_by_value"], by_value_interval=_ends(value, words))
+    left = count[[*keys, "n"]].assign(in_deals=_told(count, "win_rate", words))
+    right = value[keys].assign(by_value=_told(value, "win_rate_by_value", words))
     return left.merge(right, on=keys, how="left") if keys else left.join(right)
 
 
-def _ends(table: pd.DataFrame, words: Words) -> list[str]:
-    return [words.interval(low, high, "share") for low, high in zip(table["low"], table["high"], strict=True)]
+def _told(table: pd.DataFrame, rate: str, words: Words) -> list[str]:
+    """`30.2% (27.1 to 33.4%)`."""
+    rows = zip(table[rate], table["low"], table["high"], strict=True)
+    return [f"{words.fmt(share, 'share')} ({words.interval(low, high, 'share')})" for share, low, high in rows]
 
 
 def loss_reasons(lost: pd.DataFrame, words: Words) -> pd.DataFrame:

@@ -61,7 +61,9 @@ def excess(values: pd.Series[Any], limit: float, side: str, scale: float | None 
     return 0.0 if pd.isna(worst) else max(0.0, float(worst))
 
 
-def most_pressing(candidates: Iterator[Candidate | None] | list[Candidate | None], count: int = 3) -> list[Measure]:
+def most_pressing(
+    candidates: Iterator[Candidate | None] | list[Candidate | None], count: int = 3
+) -> list[Measure]:
     """The measures that are furthest beyond their limits, the worst first; equal ones keep their order."""
     found = sorted((one for one in candidates if one is not None), key=lambda one: -one.excess)
     return [one.measure for one in found[:count]]
@@ -127,10 +129,32 @@ def coverage_card(page: Page) -> Html | None:
     if not page.book.has("deals", "quotas"):
         return None
     told = coverage(page)
-    quarter = page.words.fmt(quarter_ahead(page.month, page.book.config.fiscal_year_start_month).start, "quarter")
+    quarter = page.words.fmt(
+        quarter_ahead(page.month, page.book.config.fiscal_year_start_month).start, "quarter"
+    )
     note = page.words.value("note", told["note"].iloc[0]) if told["note"].iloc[0] else ""
     label = f"{page.words.label('pipeline_coverage')} {quarter}"
-    return page.card(told, pipeline_coverage, target=page.book.config.goals.pipeline_coverage, label=label, note=note)
+    return page.card(
+        told, pipeline_coverage, target=page.book.config.goals.pipeline_coverage, label=label, note=note
+    )
+
+
+def pipeline_card(page: Page) -> Html | None:
+    """The card of the open pipeline with what of it is past due; None for a company without a pipeline."""
+    if not page.book.has("deals"):
+        return None
+    told = page.book.kpi(open_pipeline)
+    count, value = (
+        told["past_due"].iloc[0],
+        page.words.fmt(told["past_due_value"].iloc[0], "money", compact=True),
+    )
+    note = {"en": f"{count} past due, worth {value}", "de": f"{count} überfällig, im Wert von {value}"}
+    return page.card(told, open_pipeline, note=note)
+
+
+def year_card(page: Page) -> Html | None:
+    """The card of the year's attainment of its quota; None without quotas or, for the sake of room, a pipeline."""
+    return team.year_card(page) if page.book.has("deals") else None
 
 
 def order_card(page: Page) -> Html | None:
@@ -154,19 +178,27 @@ def lead(page: Page) -> Html:
     return page.text(
         en=english + en + (", {share:share} of its quota so far." if known else "."),
         de=german + de + (", das sind {share:share} der bisherigen Quote." if known else "."),
-        value=now[name].iloc[0], change=now["revenue_growth"].iloc[0], month=page.month.start,
-        year=year[name].iloc[0], growth=year["revenue_growth"].iloc[0], share=share,
+        value=now[name].iloc[0],
+        change=now["revenue_growth"].iloc[0],
+        month=page.words.fmt(page.month.start, "month"),
+        year=year[name].iloc[0],
+        growth=year["revenue_growth"].iloc[0],
+        share=share,
     )
 
 
 LEADS = {
     "bookings": (
-        "bookings of {value:money} in {month:month} ({change:change} on the previous year) bring the fiscal year to {year:money} ({growth:change})",
-        "Der Auftragseingang von {value:money} im {month:month} ({change:change} zum Vorjahr) bringt das Geschäftsjahr auf {year:money} ({growth:change})",
+        "bookings of {value:money} in {month} ({change:change} on the previous year) bring the fiscal year "
+        "to {year:money} ({growth:change})",
+        "Der Auftragseingang von {value:money} im {month} ({change:change} zum Vorjahr) bringt das "
+        "Geschäftsjahr auf {year:money} ({growth:change})",
     ),
     "order_value": (
-        "orders of {value:money} in {month:month} ({change:change} on the previous year) bring the fiscal year to {year:money} ({growth:change})",
-        "Bestellungen von {value:money} im {month:month} ({change:change} zum Vorjahr) bringen das Geschäftsjahr auf {year:money} ({growth:change})",
+        "orders of {value:money} in {month} ({change:change} on the previous year) bring the fiscal year "
+        "to {year:money} ({growth:change})",
+        "Bestellungen von {value:money} im {month} ({change:change} zum Vorjahr) bringen das Geschäftsjahr "
+        "auf {year:money} ({growth:change})",
     ),
 }
 
@@ -181,7 +213,11 @@ def verdict(attainment: float) -> tuple[str, str]:
         return "No plan to compare with: ", "Ohne Plan zum Vergleich: "
     if attainment >= 1:
         return "Ahead of plan: ", "Über Plan: "
-    return ("Close to plan: ", "Nahe am Plan: ") if attainment >= CLOSE_TO_PLAN else ("Behind plan: ", "Hinter dem Plan: ")
+    return (
+        ("Close to plan: ", "Nahe am Plan: ")
+        if attainment >= CLOSE_TO_PLAN
+        else ("Behind plan: ", "Hinter dem Plan: ")
+    )
 
 
 def _attainment(page: Page, period: Period) -> float:
@@ -193,29 +229,60 @@ def _attainment(page: Page, period: Period) -> float:
 def outlook(page: Page) -> Html:
     """Two sentences on what is ahead and how sure it is: the quarter's pipeline and the win rate it rests on."""
     if not page.book.has("deals", "quotas"):
-        return page.text(en="Without a pipeline nothing can be said of the months ahead.", de="Ohne Pipeline lässt sich über die kommenden Monate nichts sagen.")
+        return page.text(
+            en="Without a pipeline nothing can be said of the months ahead.",
+            de="Ohne Pipeline lässt sich über die kommenden Monate nichts sagen.",
+        )
     covered, won = coverage(page), page.book.kpi(win_rate, period=page.last_12)
     quarter = quarter_ahead(page.month, page.book.config.fiscal_year_start_month).start
     en, de = OUTLOOKS[covered["note"].iloc[0] or "open"]
     return page.text(
-        en=en + " Of the {n:count} deals closed in the last twelve months {won.win_rate} were won (95% interval {interval}).",
-        de=de + " Von den {n:count} in den letzten zwölf Monaten abgeschlossenen Deals wurden {won.win_rate} gewonnen (95-%-Intervall {interval}).",
-        covered=covered, won=won, quarter=quarter, ratio=covered["pipeline_coverage"].iloc[0], n=int(won["n"].iloc[0]),
+        en=en
+        + " Of the {n:count} deals closed in the last twelve months {won.win_rate} were won (95% interval {interval}).",
+        de=de
+        + " Von den {n:count} in den letzten zwölf Monaten abgeschlossenen Deals wurden {won.win_rate} gewonnen (95-%-Intervall {interval}).",
+        covered=covered,
+        won=won,
+        quarter=quarter,
+        n=int(won["n"].iloc[0]),
+        times=page.words.fmt(covered["pipeline_coverage"].iloc[0], "ratio").removesuffix("×"),
         interval=page.words.interval(won["low"].iloc[0], won["high"].iloc[0], "share"),
     )
 
 
 OUTLOOKS = {
     "open": (
-        "For {quarter:quarter} {covered.remaining:money} is still missing to the quota; the open pipeline due by then is {covered.open_value:money}, {ratio:ratio} that.",
-        "Für {quarter:quarter} fehlen bis zur Quote noch {covered.remaining:money}; die bis dahin fällige offene Pipeline beträgt {covered.open_value:money}, das {ratio:ratio}-Fache.",
+        "For {quarter:quarter} {covered.remaining:money} is still missing to the quota; the open pipeline "
+        "due by then is {covered.open_value:money}, {times} times that.",
+        "Für {quarter:quarter} fehlen bis zur Quote noch {covered.remaining:money}; die bis dahin fällige "
+        "offene Pipeline beträgt {covered.open_value:money}, das {times}-Fache.",
     ),
-    "target_met": ("The quota of {quarter:quarter} is already met.", "Die Quote für {quarter:quarter} ist bereits erreicht."),
+    "target_met": (
+        "The quota of {quarter:quarter} is already met.",
+        "Die Quote für {quarter:quarter} ist bereits erreicht.",
+    ),
     "no_quota": (
-        "No quota is set for {quarter:quarter} yet; the open pipeline due by then is {covered.open_value:money}.",
-        "Für {quarter:quarter} ist noch keine Quote gesetzt; die bis dahin fällige offene Pipeline beträgt {covered.open_value:money}.",
+        "No quota is set for {quarter:quarter} yet; the open pipeline due by then is "
+        "{covered.open_value:money}.",
+        "Für {quarter:quarter} ist noch keine Quote gesetzt; die bis dahin fällige offene Pipeline beträgt "
+        "{covered.open_value:money}.",
     ),
 }
+
+
+LABELS = {
+    "n": {"en": "Deals", "de": "Aufträge"},
+    "revenue_growth": {"en": "Growth", "de": "Wachstum"},
+    "average_deal_size": {"en": "Deal size", "de": "Je Auftrag"},
+    "quota_attainment": {"en": "Quota", "de": "Quote"},
+    "average_order_value": {"en": "Average order", "de": "Je Bestellung"},
+}
+
+
+def labels(page: Page) -> dict[str, dict[str, str]]:
+    """Short headings of the columns of `years_to_date`."""
+    orders = {"n": {"en": "Orders", "de": "Bestellungen"}}
+    return LABELS if page.book.has("deals") else LABELS | orders
 
 
 def years_to_date(page: Page, count: int = 3) -> pd.DataFrame:
@@ -223,8 +290,8 @@ def years_to_date(page: Page, count: int = 3) -> pd.DataFrame:
 
     Returns
     -------
-    `year` and, with a pipeline: `bookings`, `revenue_growth`, `n` (won deals), `average_deal_size`, `win_rate`,
-    `sales_cycle`; without: `order_value`, `revenue_growth`, `n` (orders), `average_order_value`; with quotas
+    `year` and, with a pipeline: `bookings`, `revenue_growth`, `n` (won deals), `average_deal_size`, `win_rate`;
+    without: `order_value`, `revenue_growth`, `n` (orders), `average_order_value`; with quotas
     `quota_attainment`. A year without any result is left out.
     """
     rows = [_year_to_date(page, page.year_to_date.shifted(-12 * back)) for back in range(count)]
@@ -233,7 +300,9 @@ def years_to_date(page: Page, count: int = 3) -> pd.DataFrame:
 
 def same_months(page: Page) -> str:
     """What the rows of `years_to_date` cover, for the note below the table."""
-    first, last = (page.words.fmt(day, "date") for day in (page.year_to_date.start, page.year_to_date.last_day))
+    first, last = (
+        page.words.fmt(day, "date") for day in (page.year_to_date.start, page.year_to_date.last_day)
+    )
     if page.words.language == "de":
         return f"Jede Zeile: dieselben Monate des jeweiligen Jahres, zuletzt {first} bis {last}."
     return f"Each row covers the same months of its year, most recently {first} to {last}."
@@ -244,7 +313,7 @@ def _year_to_date(page: Page, span: Period) -> dict[str, Any]:
     grown = growth(page.book, period=span)
     row = {"year": pd.Timestamp(page.year.shifted(span.start.year * 12 - page.year.start.year * 12).start)}
     row |= {column: grown[column].iloc[0] for column in (name, "revenue_growth", "n")}
-    kpis = (average_deal_size, win_rate, sales_cycle) if name == "bookings" else (average_order_value,)
+    kpis = (average_deal_size, win_rate) if name == "bookings" else (average_order_value,)
     kpis += (quota_attainment,) if page.book.has("quotas") else ()
     return row | {kpi.__name__: page.book.kpi(kpi, period=span)[kpi.__name__].iloc[0] for kpi in kpis}
 
@@ -253,26 +322,47 @@ def _plan(page: Page) -> Iterator[Candidate | None]:
     """Result and quotas: growth of the year, attainment of the year, teams behind, reps at quota."""
     book, so_far = page.book, page.year_to_date
     yield candidate(
-        page, growth(book, period=so_far), revenue_growth, below=0.0, scale=1.0, owner="sales_manager",
-        en="Find the segments and territories behind the fall of the year's result and decide on each of them.",
-        de="Die Segmente und Gebiete hinter dem Rückgang des Jahresergebnisses bestimmen und für jedes entscheiden.",
+        page,
+        growth(book, period=so_far),
+        revenue_growth,
+        below=0.0,
+        scale=1.0,
+        owner="sales_manager",
+        en="Find the segments and territories behind the fall of the year's result and decide on each of "
+        "them.",
+        de="Die Segmente und Gebiete hinter dem Rückgang des Jahresergebnisses bestimmen und für jedes "
+        "entscheiden.",
     )
     if not book.has("quotas"):
         return
     yield candidate(
-        page, book.kpi(quota_attainment, period=so_far), quota_attainment, below=CLOSE_TO_PLAN, owner="management",
+        page,
+        book.kpi(quota_attainment, period=so_far),
+        quota_attainment,
+        below=CLOSE_TO_PLAN,
+        owner="management",
         en="Decide how the gap to the year's quota is to be closed, or set the plan anew.",
         de="Entscheiden, wie die Lücke zur Jahresquote geschlossen wird, oder den Plan neu setzen.",
     )
     if book.has("teams"):
         yield candidate(
-            page, book.kpi(quota_attainment, by="team", period=so_far), quota_attainment, below=TEAM_BEHIND, by="team",
-            least=book.config.privacy.k, owner="team_lead",
+            page,
+            book.kpi(quota_attainment, by="team", period=so_far),
+            quota_attainment,
+            below=TEAM_BEHIND,
+            by="team",
+            least=book.config.privacy.k,
+            owner="team_lead",
             en="Agree a recovery plan with the teams behind quota: which deals close the gap, and by when.",
-            de="Mit den Teams unter Quote einen Aufholplan vereinbaren: welche Deals die Lücke schließen und bis wann.",
+            de="Mit den Teams unter Quote einen Aufholplan vereinbaren: welche Deals die Lücke schließen "
+            "und bis wann.",
         )
     yield candidate(
-        page, book.kpi(share_of_reps_at_quota, period=so_far), share_of_reps_at_quota, below=HALF_OF_REPS, owner="sales_manager",
+        page,
+        book.kpi(share_of_reps_at_quota, period=so_far),
+        share_of_reps_at_quota,
+        below=HALF_OF_REPS,
+        owner="sales_manager",
         en="Check whether quotas fit the territories' potential, and coach where they do.",
         de="Prüfen, ob die Quoten zum Potenzial der Gebiete passen, und dort coachen, wo sie passen.",
     )
@@ -286,28 +376,52 @@ def _deals(page: Page) -> Iterator[Candidate | None]:
     pipeline = pipeline.assign(past_due_share=pipeline["past_due_value"] / value)
     if book.has("quotas"):
         yield candidate(
-            page, coverage(page), pipeline_coverage, below=goals.pipeline_coverage, owner="sales_manager",
+            page,
+            coverage(page),
+            pipeline_coverage,
+            below=goals.pipeline_coverage,
+            owner="sales_manager",
             en="Build pipeline for the quarter ahead: campaign, outbound week, deals pulled in.",
             de="Pipeline für das kommende Quartal aufbauen: Kampagne, Outbound-Woche, Vorziehen von Deals.",
         )
     yield candidate(
-        page, pipeline, "past_due_share", above=PAST_DUE, owner="sales_operations", metric=open_pipeline,
+        page,
+        pipeline,
+        "past_due_share",
+        above=PAST_DUE,
+        owner="sales_operations",
+        metric=open_pipeline,
         en="Give every overdue deal a new date with a next step, or close it.",
         de="Jedem überfälligen Deal einen neuen Termin mit nächstem Schritt geben oder ihn schließen.",
     )
     yield candidate(
-        page, pipeline, "top5_share", above=LARGEST_DEALS, owner="sales_manager", metric=open_pipeline,
+        page,
+        pipeline,
+        "top5_share",
+        above=LARGEST_DEALS,
+        owner="sales_manager",
+        metric=open_pipeline,
         en="Review the five largest deals one by one: the quarter hangs on them.",
         de="Die fünf größten Deals einzeln prüfen: An ihnen hängt das Quartal.",
     )
     yield candidate(
-        page, book.kpi(win_rate, period=page.last_12), win_rate, below=goals.win_rate, owner="sales_manager",
-        en="Qualify harder and learn from the lost deals: reasons and stages of loss are on the page on winning.",
-        de="Strenger qualifizieren und aus verlorenen Deals lernen: Gründe und Phasen stehen auf der Seite zum Gewinnen.",
+        page,
+        book.kpi(win_rate, period=page.last_12),
+        win_rate,
+        below=goals.win_rate,
+        owner="sales_manager",
+        en="Qualify harder and learn from the lost deals: reasons and stages of loss are on the page on "
+        "winning.",
+        de="Strenger qualifizieren und aus verlorenen Deals lernen: Gründe und Phasen stehen auf der Seite "
+        "zum Gewinnen.",
     )
     before = book.kpi(sales_cycle, period=ago)["sales_cycle"].iloc[0]
     yield candidate(
-        page, book.kpi(sales_cycle, period=page.last_12), sales_cycle, above=_times(before, SLOWER), owner="sales_operations",
+        page,
+        book.kpi(sales_cycle, period=page.last_12),
+        sales_cycle,
+        above=_times(before, SLOWER),
+        owner="sales_operations",
         en="Find the stage in which deals have become slower and remove what holds them up.",
         de="Die Phase finden, in der Deals langsamer geworden sind, und beseitigen, was sie aufhält.",
     )
@@ -318,23 +432,37 @@ def _funnel(page: Page) -> Iterator[Candidate | None]:
     book, ago = page.book, page.last_12.shifted(-12)
     if book.has("stage_spells"):
         yield candidate(
-            page, stalled(book.kpi(funnel_leakage)), "stalled_share", above=STALLED, by="stage_name", owner="team_lead",
+            page,
+            stalled(book.kpi(funnel_leakage)),
+            "stalled_share",
+            above=STALLED,
+            by="stage_name",
+            owner="team_lead",
             metric=funnel_leakage,
             en="Go through the stalled deals of these stages: a dated next step, or out of the pipeline.",
-            de="Die stockenden Deals dieser Phasen durchgehen: nächster Schritt mit Datum oder raus aus der Pipeline.",
+            de="Die stockenden Deals dieser Phasen durchgehen: nächster Schritt mit Datum oder raus aus "
+            "der Pipeline.",
         )
     if book.has("leads"):
         before = book.kpi(mql_to_sql, period=ago)["mql_to_sql"].iloc[0]
         yield candidate(
-            page, book.kpi(mql_to_sql, period=page.last_12), mql_to_sql, below=_times(before, FEWER), owner="marketing",
+            page,
+            book.kpi(mql_to_sql, period=page.last_12),
+            mql_to_sql,
+            below=_times(before, FEWER),
+            owner="marketing",
             en="Agree anew with sales what makes a lead ready, and drop the sources that no longer deliver.",
-            de="Mit dem Vertrieb neu vereinbaren, wann ein Lead reif ist, und Quellen streichen, die nicht mehr liefern.",
+            de="Mit dem Vertrieb neu vereinbaren, wann ein Lead reif ist, und Quellen streichen, die nicht "
+            "mehr liefern.",
         )
     if book.has("costs"):
         before = book.kpi(customer_acquisition_cost, period=ago)["customer_acquisition_cost"].iloc[0]
         yield candidate(
-            page, book.kpi(customer_acquisition_cost, period=page.last_12), customer_acquisition_cost,
-            above=_times(before, DEARER), owner="marketing",
+            page,
+            book.kpi(customer_acquisition_cost, period=page.last_12),
+            customer_acquisition_cost,
+            above=_times(before, DEARER),
+            owner="marketing",
             en="Move the budget from the channels with the dearest new customers to the cheapest.",
             de="Budget von den Kanälen mit den teuersten Neukunden zu den günstigsten verlagern.",
         )
@@ -344,11 +472,19 @@ def _orders(page: Page) -> Iterator[Candidate | None]:
     """A company without a pipeline: the value of an order against the year before."""
     if not page.book.has("orders"):
         return
-    now, before = (page.book.kpi(average_order_value, period=span) for span in (page.last_12, page.last_12.shifted(-12)))
+    now, before = (
+        page.book.kpi(average_order_value, period=span) for span in (page.last_12, page.last_12.shifted(-12))
+    )
     yield candidate(
-        page, now, average_order_value, below=_times(before["average_order_value"].iloc[0], FEWER), owner="sales_manager",
-        en="Raise the value of an order: bundles, minimum quantities, offers for the customers who buy less per order.",
-        de="Den Wert je Bestellung heben: Pakete, Mindestmengen, Angebote an Kunden, die je Bestellung weniger kaufen.",
+        page,
+        now,
+        average_order_value,
+        below=_times(before["average_order_value"].iloc[0], FEWER),
+        owner="sales_manager",
+        en="Raise the value of an order: bundles, minimum quantities, offers for the customers who buy "
+        "less per order.",
+        de="Den Wert je Bestellung heben: Pakete, Mindestmengen, Angebote an Kunden, die je Bestellung "
+        "weniger kaufen.",
     )
 
 
@@ -357,15 +493,23 @@ def _work(page: Page) -> Iterator[Candidate | None]:
     book, goals = page.book, page.book.config.goals
     if book.has("activities", "rep_assignments"):
         yield candidate(
-            page, book.kpi(selling_time_share, period=page.month.trailing(3)), selling_time_share, below=goals.selling_time_share,
+            page,
+            book.kpi(selling_time_share, period=page.month.trailing(3)),
+            selling_time_share,
+            below=goals.selling_time_share,
             owner="sales_operations",
             en="Take administration, internal meetings and travel off the reps: the largest block first.",
-            de="Verwaltung, interne Treffen und Reisen aus dem Vertriebsalltag nehmen: den größten Block zuerst.",
+            de="Verwaltung, interne Treffen und Reisen aus dem Vertriebsalltag nehmen: den größten Block "
+            "zuerst.",
         )
     if book.has("surveys"):
         yield candidate(
-            page, book.kpi(net_promoter_score, period=page.last_12), net_promoter_score, below=goals.net_promoter_score,
-            scale=POINTS, owner="customer_success",
+            page,
+            book.kpi(net_promoter_score, period=page.last_12),
+            net_promoter_score,
+            below=goals.net_promoter_score,
+            scale=POINTS,
+            owner="customer_success",
             en="Call back the detractors of the last quarter and settle what recurs.",
             de="Die Detraktoren des letzten Quartals zurückrufen und abstellen, was sich wiederholt.",
         )

@@ -51,25 +51,57 @@ def result(book: Book) -> Callable[..., pd.DataFrame]:
     return bookings if book.has("deals") else order_value
 
 
-def growth(book: Book, *, period: PeriodLike, by: Any = None) -> pd.DataFrame:
+def growth(book: Book, *, period: Period, by: Any = None) -> pd.DataFrame:
     """`revenue_growth` of the company's result: of bookings, or of orders where it has no pipeline.
 
     Returns
     -------
-    The KPI's table; its first figure is called `bookings` or `order_value`.
+    The KPI's table without `previous_n` and `note`; its first figure is called `bookings` or `order_value`. A row whose
+    year before reaches back behind the data has neither `previous` nor growth.
     """
     if book.has("deals"):
-        return book.kpi(revenue_growth, by=by, period=period)
+        table = book.kpi(revenue_growth, by=by, period=period)
+        first = "SELECT min(closed_date) FROM sold WHERE closed_date IS NOT NULL"
+        return known_growth(table, since=_first(book.table("deals"), first), period=period)
     orders = book.table("orders").filter(f"coalesce(order_status, '') NOT IN {VOID}")
     sold = orders.project("*, 'won' AS status, order_date AS closed_date")
-    return book.kpi(revenue_growth, deals=sold, by=by, period=period).rename(columns={"bookings": "order_value"})
+    table = book.kpi(revenue_growth, deals=sold, by=by, period=period).rename(
+        columns={"bookings": "order_value"}
+    )
+    return known_growth(table, since=_first(orders, "SELECT min(order_date) FROM sold"), period=period)
+
+
+def _first(sold: Any, query: str) -> pd.Timestamp:
+    return pd.Timestamp(sold.query("sold", query).fetchall()[0][0])
+
+
+def known_growth(table: pd.DataFrame, *, since: pd.Timestamp, period: Period) -> pd.DataFrame:
+    """Growth only where the whole time of comparison lies in months that have data.
+
+    Parameters
+    ----------
+    table : `revenue_growth`, perhaps by a period word
+    since : the first day with data; its month counts as a whole
+    period : the period that was judged
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"year": pd.to_datetime(["2024-01-01", "2025-01-01"]), "previous": [3.0, 9.0],
+    ...                       "revenue_growth": [2.0, 0.1], "per_working_day": [2.0, 0.1], "n": [9, 9]})
+    >>> known = known_growth(table, since=pd.Timestamp("2023-11-06"), period=Period.parse("2025"))
+    >>> known["revenue_growth"].to_list()
+    [nan, 0.1]
+    """
+    starts = next((table[word] for word in ("month", "quarter", "year") if word in table.columns), None)
+    start = pd.Series(pd.Timestamp(period.start), index=table.index) if starts is None else starts
+    compared = start - pd.DateOffset(years=1) >= pd.Timestamp(since).replace(day=1).normalize()
+    unsure = [name for name in ("previous", "revenue_growth", "per_working_day") if name in table.columns]
+    masked = {name: table[name].where(compared) for name in unsure}
+    return table.assign(**masked).drop(columns=["previous_n", "note"], errors="ignore")
 
 
 def years(page: Page, count: int = 3) -> Period:
-    """The last fiscal years, the current one as far as it has come.
-
-    Years whose previous year lies outside the data have no growth; they stay, with `–`.
-    """
+    """The last fiscal years, the current one as far as it has come."""
     return Period(page.year.shifted(-12 * (count - 1)).start, page.year.end)
 
 
@@ -78,16 +110,18 @@ def whole_quarters(page: Page, count: int = 8) -> Period:
     return Period(page.quarter.shifted(-3 * (count - 1)).start, page.quarter.end)
 
 
-def breakdown(book: Book, words: Words, period: PeriodLike) -> pd.DataFrame:
+def breakdown(book: Book, words: Words, period: Period) -> pd.DataFrame:
     """The result of a period by team, territory, segment and type of deal in one table.
 
     Returns
     -------
-    One row per view and group, the largest first: `view`, `group`, the result, `share` (of the view),
+    One row per view and group, the largest first: `group`, `view`, the result, `share` (of the view),
     `revenue_growth` against the year before, `n`. Views of which nothing is known are left out.
     """
     sold = book.table("deals" if book.has("deals") else "orders")
-    parts = [shares(growth(book, by=view, period=period), view, words) for view in VIEWS if view in sold.columns]
+    parts = [
+        shares(growth(book, by=view, period=period), view, words) for view in VIEWS if view in sold.columns
+    ]
     known = [part for part in parts if not part.empty]
     return pd.concat(known, ignore_index=True) if known else pd.DataFrame()
 
@@ -98,19 +132,21 @@ def shares(table: pd.DataFrame, view: str, words: Words) -> pd.DataFrame:
     >>> table = pd.DataFrame({"team": ["North", "South"], "bookings": [25.0, 75.0], "previous": [20.0, 75.0],
     ...                       "revenue_growth": [0.25, 0.0], "n": [1, 3]})
     >>> shares(table, "team", Words())
-       view  group  bookings  share  revenue_growth  n
-    0  Team  South      75.0   0.75            0.00  3
-    1  Team  North      25.0   0.25            0.25  1
+       group  view  bookings  share  revenue_growth  n
+    0  South  Team      75.0   0.75            0.00  3
+    1  North  Team      25.0   0.25            0.25  1
     """
     if table.empty or (table[view] == "(missing)").all():
         return pd.DataFrame()
     value = "bookings" if "bookings" in table.columns else "order_value"
-    ordered = table[(table["n"] > 0) | (table[value] != 0)].sort_values(value, ascending=False, kind="stable", ignore_index=True)
+    ordered = table[(table["n"] > 0) | (table[value] != 0)].sort_values(
+        value, ascending=False, kind="stable", ignore_index=True
+    )
     whole = ordered[value].sum()
     return pd.DataFrame(
         {
-            "view": words.label(view),
             "group": [words.value(view, key) for key in ordered[view]],
+            "view": words.label(view),
             value: ordered[value],
             "share": ordered[value] / whole if whole else float("nan"),
             "revenue_growth": ordered["revenue_growth"],
@@ -121,7 +157,9 @@ def shares(table: pd.DataFrame, view: str, words: Words) -> pd.DataFrame:
 
 def parts_of(book: Book) -> str:
     """What splits the result best: the type of deal, else the customer's segment, else the territory."""
-    return next((name for name in ("deal_type", "segment", "territory") if name in _columns(book)), "territory")
+    return next(
+        (name for name in ("deal_type", "segment", "territory") if name in _columns(book)), "territory"
+    )
 
 
 def _columns(book: Book) -> list[str]:
@@ -159,11 +197,17 @@ def top_heavy(page: Page) -> Html:
         for span in (page.last_12, page.last_12.shifted(-12))
     )
     return page.text(
-        en="The five largest customers made {now.largest_share:share} of the result of the last twelve months "
-        "({then.largest_share:share} the year before), the largest tenth of all {n:count} customers {now.tenth_share:share}.",
-        de="Die fünf größten Kunden brachten {now.largest_share:share} des Ergebnisses der letzten zwölf Monate "
-        "(im Jahr davor {then.largest_share:share}), das größte Zehntel aller {n:count} Kunden {now.tenth_share:share}.",
-        now=now, then=then, n=int(now["n"].iloc[0]),
+        en="The five largest customers made {now.largest_share:share} of the result of the last twelve "
+        "months "
+        "({then.largest_share:share} the year before), the largest tenth of all {n:count} customers "
+        "{now.tenth_share:share}.",
+        de="Die fünf größten Kunden brachten {now.largest_share:share} des Ergebnisses der letzten zwölf "
+        "Monate "
+        "(im Jahr davor {then.largest_share:share}), das größte Zehntel aller {n:count} Kunden "
+        "{now.tenth_share:share}.",
+        now=now,
+        then=then,
+        n=int(now["n"].iloc[0]),
     )
 
 
@@ -189,28 +233,49 @@ def size_change(now: pd.DataFrame, before: pd.DataFrame, by: str) -> pd.DataFram
        mean  previous  change  within  mix
     0  26.0      20.0     6.0     0.0  6.0
     """
-    both = now[[by, "mean", "n"]].merge(before[[by, "mean", "n"]], on=by, how="outer", suffixes=("", "_before"))
+    both = now[[by, "mean", "n"]].merge(
+        before[[by, "mean", "n"]], on=by, how="outer", suffixes=("", "_before")
+    )
     means = both[["mean", "mean_before"]].bfill(axis=1).ffill(axis=1).fillna(0.0)
     counts = both[["n", "n_before"]].fillna(0)
     share = (counts / counts.sum()).set_axis(["mean", "mean_before"], axis=1)
     ends = (share * means).sum(skipna=False)
     within = ((means["mean"] - means["mean_before"]) * share.mean(axis=1, skipna=False)).sum(skipna=False)
     change = ends["mean"] - ends["mean_before"]
-    told = {"mean": ends["mean"], "previous": ends["mean_before"], "change": change, "within": within, "mix": change - within}
+    told = {
+        "mean": ends["mean"],
+        "previous": ends["mean_before"],
+        "change": change,
+        "within": within,
+        "mix": change - within,
+    }
     return pd.DataFrame([told], dtype="float64")
 
 
 def size_story(page: Page, by: str = "segment") -> Html:
     """A sentence on why the mean deal size of the last twelve months differs from the twelve before."""
-    now, then = (page.book.kpi(average_deal_size, by=by, period=span) for span in (page.last_12, page.last_12.shifted(-12)))
+    now, then = (
+        page.book.kpi(average_deal_size, by=by, period=span)
+        for span in (page.last_12, page.last_12.shifted(-12))
+    )
     told = size_change(now, then, by)
-    change, within, mix = (page.words.fmt(told[c].iloc[0], "money", compact=True, signed=True) for c in ("change", "within", "mix"))
+    change, within, mix = (
+        page.words.fmt(told[c].iloc[0], "money", compact=True, signed=True)
+        for c in ("change", "within", "mix")
+    )
     return page.text(
-        en="The mean deal of the last twelve months was worth {told.mean:money} ({change} on the twelve before): "
-        "{within} through larger or smaller deals within the segments, {mix} through another mix of segments.",
-        de="Der mittlere Auftrag der letzten zwölf Monate war {told.mean:money} wert ({change} gegenüber den zwölf davor): "
-        "{within} durch größere oder kleinere Aufträge innerhalb der Segmente, {mix} durch einen anderen Segmentmix.",
-        told=told, change=change, within=within, mix=mix,
+        en="The mean deal of the last twelve months was worth {told.mean:money} ({change} on the twelve "
+        "before): "
+        "{within} through larger or smaller deals within the segments, {mix} through another mix of "
+        "segments.",
+        de="Der mittlere Auftrag der letzten zwölf Monate war {told.mean:money} wert ({change} gegenüber "
+        "den zwölf davor): "
+        "{within} durch größere oder kleinere Aufträge innerhalb der Segmente, {mix} durch einen anderen "
+        "Segmentmix.",
+        told=told,
+        change=change,
+        within=within,
+        mix=mix,
     )
 
 
@@ -218,11 +283,13 @@ LAST_12 = {"en": "Last 12 months", "de": "Letzte 12 Monate"}
 LEADS = {
     "bookings": (
         "Bookings of the last twelve months were {value:money}, {growth:change} on the twelve before",
-        "Der Auftragseingang der letzten zwölf Monate betrug {value:money}, {growth:change} gegenüber den zwölf davor",
+        "Der Auftragseingang der letzten zwölf Monate betrug {value:money}, {growth:change} gegenüber den "
+        "zwölf davor",
     ),
     "order_value": (
         "Orders of the last twelve months were worth {value:money}, {growth:change} on the twelve before",
-        "Die Bestellungen der letzten zwölf Monate waren {value:money} wert, {growth:change} gegenüber den zwölf davor",
+        "Die Bestellungen der letzten zwölf Monate waren {value:money} wert, {growth:change} gegenüber den "
+        "zwölf davor",
     ),
 }
 
@@ -237,8 +304,12 @@ def lead(page: Page) -> Html:
     de += "; am stärksten bewegt von: {group} ({moved})." if most else "."
     group, change = most or ("", 0.0)
     return page.text(
-        en=en, de=de, value=total[name].iloc[0], growth=total["revenue_growth"].iloc[0],
-        group=page.words.value(view, group), moved=page.words.fmt(change, "money", compact=True, signed=True),
+        en=en,
+        de=de,
+        value=total[name].iloc[0],
+        growth=total["revenue_growth"].iloc[0],
+        group=page.words.value(view, group),
+        moved=page.words.fmt(change, "money", compact=True, signed=True),
     )
 
 
@@ -275,21 +346,37 @@ def rules(page: Page) -> list[Measure | None]:
     return [
         *(_shrinking(page, name) for name in groups),
         page.measure(
-            resting, "largest_share", above=CONCENTRATED, owner="sales_manager", metric=kpi,
-            en="Agree a plan for each of the five largest customers and win business that does not hang on them.",
-            de="Für jeden der fünf größten Kunden einen Plan vereinbaren und Geschäft gewinnen, das nicht an ihnen hängt.",
+            resting,
+            "largest_share",
+            above=CONCENTRATED,
+            owner="sales_manager",
+            metric=kpi,
+            en="Agree a plan for each of the five largest customers and win business that does not hang on "
+            "them.",
+            de="Für jeden der fünf größten Kunden einen Plan vereinbaren und Geschäft gewinnen, das nicht "
+            "an ihnen hängt.",
         ),
         page.measure(
-            book.kpi(size, period=page.last_12), size, below=None if pd.isna(before) else before * SMALLER, owner="sales_manager",
+            book.kpi(size, period=page.last_12),
+            size,
+            below=None if pd.isna(before) else before * SMALLER,
+            owner="sales_manager",
             en="Find out why deals have become smaller: discounts, other customers, or smaller first orders.",
-            de="Klären, warum die Aufträge kleiner geworden sind: Nachlässe, andere Kunden oder kleinere Erstaufträge.",
+            de="Klären, warum die Aufträge kleiner geworden sind: Nachlässe, andere Kunden oder kleinere "
+            "Erstaufträge.",
         ),
     ]
 
 
 def _shrinking(page: Page, by: str) -> Measure | None:
     return page.measure(
-        growth(page.book, by=by, period=page.year_to_date), revenue_growth, below=SHRINKING, by=by, owner="team_lead",
-        en="Find out customer by customer what was lost there against the year before, and decide what to win back.",
-        de="Kunde für Kunde klären, was dort gegenüber dem Vorjahr weggefallen ist, und entscheiden, was zurückzuholen ist.",
+        growth(page.book, by=by, period=page.year_to_date),
+        revenue_growth,
+        below=SHRINKING,
+        by=by,
+        owner="team_lead",
+        en="Find out customer by customer what was lost there against the year before, and decide what to "
+        "win back.",
+        de="Kunde für Kunde klären, was dort gegenüber dem Vorjahr weggefallen ist, und entscheiden, was "
+        "zurückzuholen ist.",
     )

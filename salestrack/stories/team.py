@@ -47,7 +47,10 @@ def anonymous(attainments: pd.Series[float], k: int) -> pd.DataFrame:
 def attainments(book: Book, period: Period) -> pd.DataFrame:
     """How the reps' attainment of a period is spread, without naming anyone (see `anonymous`)."""
     per_rep = quota_attainment(
-        book.table("quotas"), book.table("credits"), by="rep_id", period=period,
+        book.table("quotas"),
+        book.table("credits"),
+        by="rep_id",
+        period=period,
         fiscal_year_start=book.config.fiscal_year_start_month,
     )
     held = per_rep[per_rep["n"] > 0]
@@ -97,8 +100,49 @@ def per_team(book: Book, period: Period) -> pd.DataFrame:
     table = bookings_per_rep(book.kpi(quota_attainment, by=["team", "month"], period=period))
     reached = book.kpi(share_of_reps_at_quota, by="team", period=period)
     shown = reached[reached["n"] >= book.config.privacy.k][["team", "share_of_reps_at_quota"]]
-    ordered = table.merge(shown, on="team", how="left").sort_values("quota_attainment", ascending=False, kind="stable")
+    ordered = (
+        table.drop(columns="quota")
+        .merge(shown, on="team", how="left")
+        .sort_values("quota_attainment", ascending=False, kind="stable")
+    )
     return ordered.reset_index(drop=True)
+
+
+LABELS = {
+    "reps": {"en": "Reps", "de": "Personen"},
+    "share_of_reps_at_quota": {"en": "At quota", "de": "Quote erreicht"},
+}
+
+
+def lead(page: Page) -> Html:
+    """One sentence: the fiscal year's attainment so far, and the teams at both ends."""
+    whole = page.book.kpi(quota_attainment, period=page.year_to_date)
+    if not page.book.has("teams"):
+        return page.text(
+            en="In the fiscal year so far {whole:share} of the quota was reached.",
+            de="Im Geschäftsjahr wurden bisher {whole:share} der Quote erreicht.",
+            whole=whole["quota_attainment"].iloc[0],
+        )
+    teams = page.book.kpi(quota_attainment, by="team", period=page.year_to_date)
+    ordered = teams.dropna(subset="quota_attainment").sort_values("quota_attainment", kind="stable")
+    first, last = ordered.iloc[-1], ordered.iloc[0]
+    return page.text(
+        en="In the fiscal year so far {whole:share} of the quota was reached; {first} is ahead "
+        "({high:share}), {last} last ({low:share}).",
+        de="Im Geschäftsjahr wurden bisher {whole:share} der Quote erreicht; vorn liegt {first} "
+        "({high:share}), hinten {last} ({low:share}).",
+        whole=whole["quota_attainment"].iloc[0],
+        first=first["team"],
+        last=last["team"],
+        high=first["quota_attainment"],
+        low=last["quota_attainment"],
+    )
+
+
+SPREAD = {
+    "en": "How quota attainment is spread over the reps, fiscal year so far",
+    "de": "Wie sich die Quotenerreichung verteilt, Geschäftsjahr bisher",
+}
 
 
 def spread(page: Page) -> Html:
@@ -106,11 +150,14 @@ def spread(page: Page) -> Html:
     told = page.book.kpi(share_of_reps_at_quota, period=page.year_to_date)
     interval = page.words.interval(told["low"].iloc[0], told["high"].iloc[0], "share", digits=0)
     return page.text(
-        en="In the year to date {told.at_quota} of {told.n} reps reached their quota ({told:share}; with so few people "
+        en="In the fiscal year so far {told.at_quota} of {told.n} reps reached their quota ({told:share}; "
+        "with so few people "
         "the 95% interval is wide: {interval}).",
-        de="Im laufenden Jahr haben {told.at_quota} von {told.n} Personen ihre Quote erreicht ({told:share}; bei so wenigen "
+        de="Im Geschäftsjahr haben bisher {told.at_quota} von {told.n} Personen ihre Quote erreicht "
+        "({told:share}; bei so wenigen "
         "Personen ist das 95-%-Intervall breit: {interval}).",
-        told=told.rename(columns={"share_of_reps_at_quota": "told"}), interval=interval,
+        told=told.rename(columns={"share_of_reps_at_quota": "told"}),
+        interval=interval,
     )
 
 
@@ -119,7 +166,9 @@ def year_card(page: Page) -> Html | None:
     if not page.book.has("quotas"):
         return None
     label = {"en": "Quota attainment, year to date", "de": "Quotenerreichung im Jahr bisher"}
-    return page.card(page.book.kpi(quota_attainment, period=page.year_to_date), quota_attainment, target=1.0, label=label)
+    return page.card(
+        page.book.kpi(quota_attainment, period=page.year_to_date), quota_attainment, target=1.0, label=label
+    )
 
 
 def reps_card(page: Page) -> Html | None:
@@ -147,25 +196,43 @@ def rules(page: Page) -> list[Measure | None]:
         return []
     found = [
         page.measure(
-            book.kpi(share_of_reps_at_quota, period=so_far), share_of_reps_at_quota, below=HALF, owner="sales_manager",
+            book.kpi(share_of_reps_at_quota, period=so_far),
+            share_of_reps_at_quota,
+            below=HALF,
+            owner="sales_manager",
             en="Check whether quotas fit the territories' potential, and coach where they do.",
             de="Prüfen, ob die Quoten zum Potenzial der Gebiete passen, und dort coachen, wo sie passen.",
         )
     ]
     if book.has("teams"):
-        found.insert(0, page.measure(
-            book.kpi(quota_attainment, by="team", period=so_far), quota_attainment, below=BEHIND, by="team",
-            least=book.config.privacy.k, owner="team_lead",
-            en="Agree a recovery plan: which deals close the gap to the quota, and by when.",
-            de="Einen Aufholplan vereinbaren: welche Deals die Lücke zur Quote schließen und bis wann.",
-        ))
+        found.insert(
+            0,
+            page.measure(
+                book.kpi(quota_attainment, by="team", period=so_far),
+                quota_attainment,
+                below=BEHIND,
+                by="team",
+                least=book.config.privacy.k,
+                owner="team_lead",
+                en="Agree a recovery plan: which deals close the gap to the quota, and by when.",
+                de="Einen Aufholplan vereinbaren: welche Deals die Lücke zur Quote schließen und bis wann.",
+            ),
+        )
     if book.has("deals", "teams"):
         won, whole = (book.kpi(win_rate, by=by, period=page.last_12) for by in ("team", None))
-        found.append(page.measure(
-            surely_below(won, whole), win_rate, below=float(whole["win_rate"].iloc[0]), by="team", owner="team_lead",
-            en="Go through the lost deals with the team: its win rate is lower by more than chance explains.",
-            de="Die verlorenen Deals mit dem Team durchgehen: Seine Abschlussquote liegt tiefer, als der Zufall erklärt.",
-        ))
+        found.append(
+            page.measure(
+                surely_below(won, whole),
+                win_rate,
+                below=float(whole["win_rate"].iloc[0]),
+                by="team",
+                owner="team_lead",
+                en="Go through the lost deals with the team: its win rate is lower by more than chance "
+                "explains.",
+                de="Die verlorenen Deals mit dem Team durchgehen: Seine Abschlussquote liegt tiefer, als "
+                "der Zufall erklärt.",
+            )
+        )
     return found
 
 

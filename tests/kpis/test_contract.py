@@ -24,18 +24,40 @@ EVERY, NO_MONTH = (None, "team", "month"), (None, "team")
 Case = tuple[Callable[..., pd.DataFrame], str, str, dict[str, Any], tuple[str | None, ...]]
 CASES: dict[str, Case] = {
     "bookings": (kpis.bookings, oracle.BOOKINGS, "closed_date", {}, EVERY),
-    "revenue_growth": (kpis.revenue_growth, oracle.GROWTH, "closed_date", {"period": ("2026-01-01", "2026-07-01")}, EVERY),
+    "revenue_growth": (
+        kpis.revenue_growth,
+        oracle.GROWTH,
+        "closed_date",
+        {"period": ("2026-01-01", "2026-07-01")},
+        EVERY,
+    ),
     "win_rate": (kpis.win_rate, oracle.WIN_RATE, "closed_date", {}, EVERY),
     "win_rate_by_value": (kpis.win_rate_by_value, oracle.WIN_RATE_BY_VALUE, "closed_date", {}, EVERY),
     "average_deal_size": (kpis.average_deal_size, oracle.DEAL_SIZE, "closed_date", {}, EVERY),
     "average_order_value": (kpis.average_order_value, oracle.ORDER_VALUE, "order_date", {}, EVERY),
-    "open_pipeline": (kpis.open_pipeline, oracle.OPEN_PIPELINE, "expected_close_date", {"as_of": AS_OF}, EVERY),
+    "open_pipeline": (
+        kpis.open_pipeline,
+        oracle.OPEN_PIPELINE,
+        "expected_close_date",
+        {"as_of": AS_OF},
+        EVERY,
+    ),
     "pipeline_coverage": (
-        kpis.pipeline_coverage, oracle.COVERAGE, "", {"as_of": AS_OF, "period": "2026-Q2"}, NO_MONTH),
+        kpis.pipeline_coverage,
+        oracle.COVERAGE,
+        "",
+        {"as_of": AS_OF, "period": "2026-Q2"},
+        NO_MONTH,
+    ),
     "quota_attainment": (kpis.quota_attainment, oracle.ATTAINMENT, "on_day", {}, EVERY),
     "share_of_reps_at_quota": (kpis.share_of_reps_at_quota, oracle.AT_QUOTA, "on_day", {}, EVERY),
     "stage_conversion": (
-        kpis.stage_conversion, oracle.STAGE_CONVERSION, "entered_at", {"as_of": AS_OF, "horizon_days": 60}, EVERY),
+        kpis.stage_conversion,
+        oracle.STAGE_CONVERSION,
+        "entered_at",
+        {"as_of": AS_OF, "horizon_days": 60},
+        EVERY,
+    ),
     "stage_dwell": (kpis.stage_dwell, oracle.STAGE_DWELL, "entered_at", {"as_of": AS_OF}, EVERY),
     "funnel_leakage": (kpis.funnel_leakage, oracle.LEAKAGE, "since", {"as_of": AS_OF}, NO_MONTH),
     "mql_to_sql": (kpis.mql_to_sql, oracle.MQL_TO_SQL, "on_day", {"as_of": AS_OF, "horizon_days": 60}, EVERY),
@@ -43,8 +65,12 @@ CASES: dict[str, Case] = {
     "activity_mix": (kpis.activity_mix, oracle.ACTIVITY_MIX, "started_at", {}, EVERY),
     "selling_time_share": (kpis.selling_time_share, oracle.SELLING_TIME, "on_day", {"period": "2025"}, EVERY),
     "customer_acquisition_cost": (
-        kpis.customer_acquisition_cost, oracle.CAC, "on_day",
-        {"period": ("2025-07-01", "2026-07-01"), "lag_months": 1}, EVERY),
+        kpis.customer_acquisition_cost,
+        oracle.CAC,
+        "on_day",
+        {"period": ("2025-07-01", "2026-07-01"), "lag_months": 1},
+        EVERY,
+    ),
     "net_promoter_score": (kpis.net_promoter_score, oracle.NPS, "on_day", {}, EVERY),
 }
 STAGED = ("stage_conversion", "stage_dwell", "funnel_leakage")
@@ -81,15 +107,20 @@ def expected(name: str, world: str, by: str | None) -> pd.DataFrame:
     rows = [*([by] if by else []), *(["stage_order", "stage_name"] if name in STAGED else [])]
     text = sql.replace("{keys}", month if by == "month" else "").replace("{names}", f"{by}," if by else "")
     filled = {
-        "{pick}": {"month": month, "team": "team,", None: ""}[by], "{bnames}": f"b.{by}," if by else "",
-        "{on}": f"USING ({by})" if by else "ON TRUE", "{keep}": "AND month IN (SELECT month FROM a)" if by == "month" else "",
+        "{pick}": {"month": month, "team": "team,", None: ""}[by],
+        "{bnames}": f"b.{by}," if by else "",
+        "{on}": f"USING ({by})" if by else "ON TRUE",
+        "{keep}": "AND month IN (SELECT month FROM a)" if by == "month" else "",
         "{on_t}": f"ON b.{by} IS NOT DISTINCT FROM t.{by}" if by else "ON TRUE",
         "{on_i}": f"ON b.{by} IS NOT DISTINCT FROM i.{by}" if by else "ON TRUE",
-        "{group}": "".join(f"{c}, " for c in rows), "{part}": f"PARTITION BY {', '.join(rows)}" if rows else "",
-        "{using}": ", ".join(rows), "{same}": " AND ".join(f"s.{c} = w.{c}" for c in rows),
+        "{group}": "".join(f"{c}, " for c in rows),
+        "{part}": f"PARTITION BY {', '.join(rows)}" if rows else "",
+        "{using}": ", ".join(rows),
+        "{same}": " AND ".join(f"s.{c} = w.{c}" for c in rows),
         "{unfollowed}": f"max(day) < {options['horizon_days']}" if "horizon_days" in options else "FALSE",
         "{horizon}": str(options.get("horizon_days", 100_000)),
-        "{outer}": f"PARTITION BY {by}" if by else "", "{partition}": f"{by}, " if by else "",
+        "{outer}": f"PARTITION BY {by}" if by else "",
+        "{partition}": f"{by}, " if by else "",
         "{months}": "max(1)" if by == "month" else "count(DISTINCT period_start_date)",
     }
     for mark, value in filled.items():
@@ -113,7 +144,9 @@ def assert_same(got: pd.DataFrame, want: pd.DataFrame) -> None:
         left, right = got[column], want[column]
         if pd.api.types.is_numeric_dtype(right):
             whole = pd.api.types.is_integer_dtype(right)
-            pd.testing.assert_series_equal(left.astype(float), right.astype(float), rtol=0 if whole else 1e-9, atol=1e-9)
+            pd.testing.assert_series_equal(
+                left.astype(float), right.astype(float), rtol=0 if whole else 1e-9, atol=1e-9
+            )
         else:
             assert [str(v) for v in left] == [str(v) for v in right], column
 
@@ -125,7 +158,9 @@ def test_a_kpi_agrees_with_plain_sql_on_every_engine(name: str, by: str | None, 
     first = computed(name, world, "pandas", by)
     assert_same(first, want)
     for engine in ENGINES[1:]:
-        pd.testing.assert_frame_equal(computed(name, world, engine, by), first, rtol=1e-9, atol=1e-12, obj=engine)
+        pd.testing.assert_frame_equal(
+            computed(name, world, engine, by), first, rtol=1e-9, atol=1e-12, obj=engine
+        )
 
 
 @pytest.mark.parametrize(("name", "by"), EACH)
@@ -144,7 +179,9 @@ def test_without_groups_there_is_one_row_and_for_no_data_none_per_group(name: st
 def test_the_input_stays_as_it_was(name: str) -> None:
     function, _, _, options, _ = CASES[name]
     con = tables("full of nulls")
-    given = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    given = [
+        p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
     pandas = [con.table(table).df() for table in given]
     polars = [frames(con, "full of nulls", table, "polars") for table in given]
     before = [frame.copy(deep=True) for frame in pandas], [frame.clone() for frame in polars]
@@ -152,10 +189,15 @@ def test_the_input_stays_as_it_was(name: str) -> None:
     function(*polars, by="team", **options)
     for frame, copy in zip(pandas, before[0], strict=True):
         pd.testing.assert_frame_equal(frame, copy)
-    assert all(isinstance(frame, pl.DataFrame) and frame.equals(copy) for frame, copy in zip(polars, before[1], strict=True))
+    assert all(
+        isinstance(frame, pl.DataFrame) and frame.equals(copy)
+        for frame, copy in zip(polars, before[1], strict=True)
+    )
 
 
-@pytest.mark.parametrize("by", ["day", "week", "month", "quarter", "year", "owner_rep_id", "team", ["team", "month"]])
+@pytest.mark.parametrize(
+    "by", ["day", "week", "month", "quarter", "year", "owner_rep_id", "team", ["team", "month"]]
+)
 @pytest.mark.parametrize("year_starts", [1, 7])
 def test_the_groups_add_up_to_the_whole_to_the_cent(by: str | list[str], year_starts: int) -> None:
     for world in ("ordinary", "full of nulls"):
@@ -173,8 +215,13 @@ def test_every_public_kpi_has_a_case_here_and_a_card() -> None:
     assert list(kpis.__all__) == sorted(kpis.__all__)
 
 
-FORBIDDEN = {".agg(": "summarise is the only aggregation", ".pivot": "not portable", ".round": "round for display only",
-             ".weekday": "0-based on some engines", "left_on": "equal names only"}
+FORBIDDEN = {
+    ".agg(": "summarise is the only aggregation",
+    ".pivot": "not portable",
+    ".round": "round for display only",
+    ".weekday": "0-based on some engines",
+    "left_on": "equal names only",
+}
 
 
 def _banned(tree: ast.AST) -> list[str]:
