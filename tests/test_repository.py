@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "tables": {"errors", "i18n", "kpis", "theme"},
     "show": {"book", "charts", "errors", "i18n", "kpis", "models", "periods", "tables", "theme"},
     "page": {"book", "errors", "markup", "periods", "show"},
-    "stories": {"book", "errors", "i18n", "kpis", "models", "periods", "quality", "show", "stats"},
+    "stories": {"book", "errors", "i18n", "kpis", "models", "page", "periods", "quality", "show", "stats"},
     "report": {"config", "errors", "i18n", "importing", "periods", "book", "store", "theme"},
 }
 

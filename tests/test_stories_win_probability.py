@@ -15,7 +15,14 @@ from salestrack.models.additive import LevelEffect, NumberEffect
 from salestrack.stories import win_probability as story
 
 EN, DE = Words("en"), Words("de")
-COUNTS = {"won": 30, "not_won": 70, "needed_for_stage": 20, "needed_for_logistic": 40, "tested": 200, "scheme": "forward"}
+COUNTS = {
+    "won": 30,
+    "not_won": 70,
+    "needed_for_stage": 20,
+    "needed_for_logistic": 40,
+    "tested": 200,
+    "scheme": "forward",
+}
 STAGE = {"stage_gain": -0.002, "stage_standard_error": 0.001}
 NINE = {"logistic_gain": 0.066, "logistic_standard_error": 0.007}
 
@@ -25,35 +32,87 @@ def said(words: Words, sentence: dict[str, object]) -> str:
 
 
 def found(verdict: str = "nine_fields_win", scores: pd.DataFrame | None = None, **why: Any) -> Any:
-    model = AdditiveModel("logistic", 182, 0.0, (LevelEffect("stage", {"Proposal": 1.0, "Demo": 0.001}),),
-                          (NumberEffect("days_in_stage", -1.0, 2.3979, 1.0986),))
+    model = AdditiveModel(
+        "logistic",
+        182,
+        0.0,
+        (LevelEffect("stage", {"Proposal": 1.0, "Demo": 0.001}),),
+        (NumberEffect("days_in_stage", -1.0, 2.3979, 1.0986),),
+    )
     made = pd.DataFrame({"p_win": [0.5]}) if scores is None else scores
-    return SimpleNamespace(why=COUNTS | {"verdict": verdict} | why, scores=made, model=model, rung="logistic",
-                           coefficients=model.coefficients(), by_quarter_end=None)
+    return SimpleNamespace(
+        why=COUNTS | {"verdict": verdict} | why,
+        scores=made,
+        model=model,
+        rung="logistic",
+        coefficients=model.coefficients(),
+        by_quarter_end=None,
+    )
 
 
 def scores(**columns: Any) -> pd.DataFrame:
-    first = {"deal_id": "a", "deal_name": "Ada", "stage_name": "Proposal", "age_days": 400.2, "amount_base": 1000.0, "p_win": 0.25,
-             "low": 0.2, "high": 0.3, "expected_value": 250.0, "older_than_any_win": True,
-             "reasons_up": (Reason("stage", "Proposal", 16.2),), "reasons_down": (Reason("days_in_stage", 1.2, -0.1),
-                                                                                 Reason("age_days", 1.3, -3.4))}
+    first = {
+        "deal_id": "a",
+        "deal_name": "Ada",
+        "stage_name": "Proposal",
+        "age_days": 400.2,
+        "amount_base": 1000.0,
+        "p_win": 0.25,
+        "low": 0.2,
+        "high": 0.3,
+        "expected_value": 250.0,
+        "older_than_any_win": True,
+        "reasons_up": (Reason("stage", "Proposal", 16.2),),
+        "reasons_down": (Reason("days_in_stage", 1.2, -0.1), Reason("age_days", 1.3, -3.4)),
+    }
     return pd.DataFrame([first | columns])
 
 
-@pytest.mark.parametrize(("verdict", "why", "start"), [
-    pytest.param("nine_fields_win", STAGE | NINE, "Nine fields of a deal tell more than its stage: on 200 later snapshots they "
-                 "lowered the log loss by 0.066 (standard error 0.007)", id="the richest model has proven itself"),
-    pytest.param("no_signal_beyond_stage", STAGE | NINE, "No signal beyond the stage: on 200 later snapshots",
-                 id="no signal beyond the stage"),
-    pytest.param("no_signal", STAGE | NINE, "No signal beyond the base rate: on 200 later snapshots the stage lowered the log loss "
-                 "by −0.002 (standard error 0.001) and nine fields by 0.066", id="no signal at all"),
-    pytest.param("no_signal", STAGE, "No signal beyond the base rate: on 200 later snapshots the stage lowered the log loss by "
-                 "−0.002 (standard error 0.001), which is not", id="no signal, too few deals for nine fields"),
-    pytest.param("too_few_for_fields", STAGE, "Too few deals for more than the stage: 30 won and 70 not won are known, 40 of each",
-                 id="small data: the stage at most"),
-    pytest.param("too_few_deals", {"scheme": "none"}, "Too few deals to tell them apart: 30 won and 70 not won are known, 20 of "
-                 "each are needed; every deal has the base rate, 50.0%", id="very small data: the base rate"),
-])
+@pytest.mark.parametrize(
+    ("verdict", "why", "start"),
+    [
+        pytest.param(
+            "nine_fields_win",
+            STAGE | NINE,
+            "Nine fields of a deal tell more than its stage: on 200 later snapshots they "
+            "lowered the log loss by 0.066 (standard error 0.007)",
+            id="the richest model has proven itself",
+        ),
+        pytest.param(
+            "no_signal_beyond_stage",
+            STAGE | NINE,
+            "No signal beyond the stage: on 200 later snapshots",
+            id="no signal beyond the stage",
+        ),
+        pytest.param(
+            "no_signal",
+            STAGE | NINE,
+            "No signal beyond the base rate: on 200 later snapshots the stage lowered the log loss "
+            "by −0.002 (standard error 0.001) and nine fields by 0.066",
+            id="no signal at all",
+        ),
+        pytest.param(
+            "no_signal",
+            STAGE,
+            "No signal beyond the base rate: on 200 later snapshots the stage lowered the log loss by "
+            "−0.002 (standard error 0.001), which is not",
+            id="no signal, too few deals for nine fields",
+        ),
+        pytest.param(
+            "too_few_for_fields",
+            STAGE,
+            "Too few deals for more than the stage: 30 won and 70 not won are known, 40 of each",
+            id="small data: the stage at most",
+        ),
+        pytest.param(
+            "too_few_deals",
+            {"scheme": "none"},
+            "Too few deals to tell them apart: 30 won and 70 not won are known, 20 of "
+            "each are needed; every deal has the base rate, 50.0%",
+            id="very small data: the base rate",
+        ),
+    ],
+)
 def test_verdict(verdict: str, why: dict[str, Any], start: str) -> None:
     assert said(EN, story.verdict(found(verdict, **why))).startswith(start)
     assert "{" not in said(DE, story.verdict(found(verdict, **why)))
@@ -61,13 +120,17 @@ def test_verdict(verdict: str, why: dict[str, Any], start: str) -> None:
 
 def test_verdict_where_no_outcome_is_known_yet() -> None:
     unknown = found("too_few_deals", scores(p_win=float("nan")), scheme="none")
-    assert said(EN, story.verdict(unknown)).startswith("No probability can be given yet: no deal was open 182 days ago")
+    assert said(EN, story.verdict(unknown)).startswith(
+        "No probability can be given yet: no deal was open 182 days ago"
+    )
 
 
 def test_effects_are_in_words_and_small_ones_are_left_out() -> None:
     table = story.effects(found(), EN)
     assert [name.replace(NBSP, " ") for name in table["effect"]] == [
-        "Stage: Proposal", "Time in stage: 32 days instead of 10 days"]
+        "Stage: Proposal",
+        "Time in stage: 32 days instead of 10 days",
+    ]
     assert table["effect_on_probability"].round(3).tolist() == [0.231, -0.231]
 
 
@@ -82,28 +145,58 @@ def test_reasons_of_the_base_rate_are_no_table() -> None:
 
 def test_largest_has_stage_and_age_in_one_column_and_skips_unknown_amounts() -> None:
     both = pd.concat([scores(), scores(deal_id="b", amount_base=float("nan"))], ignore_index=True)
-    assert story.largest(found(scores=both), EN)["where"].str.replace(NBSP, " ").tolist() == ["Proposal, 400 days"]
+    assert story.largest(found(scores=both), EN)["where"].str.replace(NBSP, " ").tolist() == [
+        "Proposal, 400 days"
+    ]
 
 
-@pytest.mark.parametrize(("old", "start"), [
-    pytest.param(True, "1 open deals worth €1,000 are older than any deal was when it was won", id="overaged deals are counted"),
-    pytest.param(False, "No open deal is older than the oldest that was ever won.", id="none is overaged"),
-])
+@pytest.mark.parametrize(
+    ("old", "start"),
+    [
+        pytest.param(
+            True,
+            "1 open deals worth €1,000 are older than any deal was when it was won",
+            id="overaged deals are counted",
+        ),
+        pytest.param(
+            False, "No open deal is older than the oldest that was ever won.", id="none is overaged"
+        ),
+    ],
+)
 def test_too_old(old: bool, start: str) -> None:
     assert said(EN, story.too_old(found(scores=scores(older_than_any_win=old)))).startswith(start)
 
 
 def test_methods_say_gain_with_interval_and_a_dash_for_the_simplest() -> None:
-    evaluation = pd.DataFrame({
-        "rung": ["base", "stage"], "brier": [0.2, 0.19], "log_loss": [0.6, 0.58], "skill_vs_base": [float("nan"), 0.05],
-        "low": [float("nan"), 0.02], "high": [float("nan"), 0.08], "skill_vs_stage": float("nan"), "stage_low": float("nan"),
-        "stage_high": float("nan"), "n": 100})
+    evaluation = pd.DataFrame(
+        {
+            "rung": ["base", "stage"],
+            "brier": [0.2, 0.19],
+            "log_loss": [0.6, 0.58],
+            "skill_vs_base": [float("nan"), 0.05],
+            "low": [float("nan"), 0.02],
+            "high": [float("nan"), 0.08],
+            "skill_vs_stage": float("nan"),
+            "stage_low": float("nan"),
+            "stage_high": float("nan"),
+            "n": 100,
+        }
+    )
     table = story.methods(SimpleNamespace(evaluation=evaluation), EN)  # type: ignore[arg-type]
     assert table["against_base"].tolist() == ["–", "+5.0% (+2.0 to +8.0%)"]
 
 
 def test_methods_without_a_test_is_empty() -> None:
     nothing = pd.DataFrame({"rung": ["base"], "n": [0]})
-    columns = ["brier", "log_loss", "skill_vs_base", "low", "high", "skill_vs_stage", "stage_low", "stage_high"]
+    columns = [
+        "brier",
+        "log_loss",
+        "skill_vs_base",
+        "low",
+        "high",
+        "skill_vs_stage",
+        "stage_low",
+        "stage_high",
+    ]
     evaluation = nothing.assign(**dict.fromkeys(columns, float("nan")))
     assert story.methods(SimpleNamespace(evaluation=evaluation), EN).empty  # type: ignore[arg-type]

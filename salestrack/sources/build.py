@@ -37,6 +37,7 @@ class Raw:
 def connect(work: Path, memory_limit: str, threads: int | None) -> duckdb.DuckDBPyConnection:
     """A DuckDB on disk in the folder `work`, so that large companies need no more memory than allowed."""
     con = duckdb.connect(str(work / "import.duckdb"))
+    con.execute("SET enable_progress_bar = false")
     con.execute(f"SET memory_limit = {literal(memory_limit)}")
     con.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
     con.execute("SET TimeZone = 'UTC'")

@@ -89,7 +89,8 @@ def _tell(report: Report, raw: build.Raw) -> None:
     report.lines += [
         f"{raw.file}: {found.mapping.title}, file {found.kind}",
         f"encoding {raw.decoded.encoding}, delimiter {found.delimiter!r}, "
-        f"header in line {found.skip or 'none'}, {text.rows} rows, {text.footer} in the footer, {len(text.bad)} of a wrong width",
+        f"header in line {found.skip or 'none'}, {text.rows} rows, {text.footer} in the footer, "
+        f"{len(text.bad)} of a wrong width",
     ]
 
 

@@ -1,7 +1,7 @@
 """Mappings: what the files of a system look like and which canonical columns they fill.
 
 A mapping is a TOML file. `[files.NAME]` describes one kind of file, `[files.NAME.to.TABLE]` gives the
-canonical columns: `amount = "Amount"` for a plain column, or a table with `from`, `sql`, `const`, `map`, `scale`, ….
+canonical columns: `amount = "Amount"` for a plain column, or a table with `from`, `sql`, `const`, `map`, ….
 """
 
 from __future__ import annotations

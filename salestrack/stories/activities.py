@@ -37,7 +37,14 @@ IN_PERSON = {
     "en": "Share of customer meetings held in person, last twelve months",
     "de": "Anteil der Kundentermine vor Ort, letzte zwölf Monate",
 }
-CHANNELS = {"en": "Contacts with customers by channel", "de": "Kundenkontakte nach Kanal"}
+CHANNELS = {
+    "en": "Contacts per quarter: digital, by phone, in person",
+    "de": "Kontakte je Quartal: digital, am Telefon, vor Ort",
+}
+TIMES = {
+    "en": "Share of the recorded hours spent on selling",
+    "de": "Anteil des Verkaufs an den erfassten Stunden",
+}
 TEAMS = {
     "en": "Selling time by team in the last twelve months",
     "de": "Verkaufszeitanteil nach Team in den letzten zwölf Monaten",
@@ -107,11 +114,11 @@ def in_person(meetings: pd.DataFrame, by: str) -> pd.DataFrame:
 def columns(teams: pd.DataFrame) -> list[str]:
     """The columns of the table on recorded time; `note` only where there is something to note.
 
-    >>> columns(pd.DataFrame({"note": [""]}))[-2:]
-    ['selling_time_share', 'interval']
+    >>> columns(pd.DataFrame({"note": [""]}))[-1]
+    'selling_time_share'
     """
     shown = ["team", "recorded_hours", "contracted_hours", "coverage", "selling_hours", "selling_time_share"]
-    return [*shown, "interval", *(["note"] if teams["note"].ne("").any() else [])]
+    return [*shown, *(["note"] if teams["note"].ne("").any() else [])]
 
 
 def cards(page: Page, times: pd.DataFrame, met: pd.DataFrame, meetings: pd.DataFrame) -> list[Html]:

@@ -32,6 +32,14 @@ PLACED = "order_status IS NULL OR order_status NOT IN ('cancelled', 'returned')"
 
 NEW = {"en": "New customers", "de": "Neukunden"}
 COSTS = {"en": "Sales and marketing costs by type", "de": "Kosten für Vertrieb und Marketing nach Art"}
+CONTENT = {
+    "en": "Net promoter score by segment, last twelve months",
+    "de": "Net Promoter Score nach Segment, letzte zwölf Monate",
+}
+SCORE = {"en": "Net promoter score by quarter", "de": "Net Promoter Score nach Quartal"}
+VALUE = {"en": "Value of an order by quarter", "de": "Wert je Bestellung nach Quartal"}
+SPENT = ("campaign_name", "cost", "leads", "won", "bookings", "cost_per_won")
+LABELS = {"average_order_value": {"en": "Per order", "de": "Je Bestellung"}}
 SEGMENTS = {
     "en": "Customers by segment, last twelve months",
     "de": "Kunden nach Segment, letzte zwölf Monate",
@@ -292,13 +300,12 @@ def buyers(book: Book) -> pd.DataFrame:
 
 
 def segments(page: Page) -> pd.DataFrame:
-    """Customers, orders and contentment by segment in the last twelve months, the largest order value first.
+    """Customers and orders by segment in the last twelve months, the largest order value first.
 
     Returns
     -------
     `segment`, `accounts` (that ordered), `orders`, `order_value`, `average_order_value`, `low`, `high`
-    of it, and with surveys `net_promoter_score`, `answers` and `response_rate` (left out where it is
-    unknown or only what was answered is recorded).
+    of it.
     """
     book, span = page.book, page.last_12
     orders = book.orders.filter(PLACED).filter(
@@ -312,12 +319,21 @@ def segments(page: Page) -> pd.DataFrame:
     )
     columns = ["segment", "orders", "order_value", "average_order_value", "low", "high"]
     table = who.merge(value[columns], on="segment", how="right")
-    if book.has("surveys"):
-        score = asked(book, by="segment", period=span).rename(columns={"n": "answers"})
-        columns = ["segment", "net_promoter_score", "answers"]
-        columns += ["response_rate"] if (score["response_rate"] < 1).any() else []
-        table = table.merge(score[columns], on="segment", how="left")
     return table.sort_values("order_value", ascending=False, na_position="last", ignore_index=True)
+
+
+def content(page: Page) -> pd.DataFrame:
+    """The net promoter score by segment in the last twelve months, the most answers first.
+
+    Returns
+    -------
+    `segment`, `promoters`, `detractors`, `net_promoter_score`, `low`, `high`, `n` (answers) and `response_rate`,
+    which is left out where nothing but answers is recorded.
+    """
+    table = asked(page.book, by="segment", period=page.last_12)
+    columns = ["segment", "promoters", "detractors", "net_promoter_score", "low", "high", "n"]
+    columns += ["response_rate"] if (table["response_rate"] < 1).any() else []
+    return table[columns].sort_values("n", ascending=False, kind="stable", ignore_index=True)
 
 
 def asked(book: Book, **options: Any) -> pd.DataFrame:
@@ -387,10 +403,10 @@ def _cost_measures(page: Page) -> list[Measure | None]:
                 name,
                 above=_times(before[name].iloc[0], DEARER),
                 owner="marketing",
-                en="New customers cost over a tenth more than a year ago: move budget from the dearest campaigns "
-                "to the cheapest.",
-                de="Neukunden kosten über ein Zehntel mehr als vor einem Jahr: Budget von den teuersten Kampagnen "
-                "zu den günstigsten verlagern.",
+                en="New customers cost over a tenth more than a year ago: move budget from the dearest "
+                "campaigns to the cheapest.",
+                de="Neukunden kosten über ein Zehntel mehr als vor einem Jahr: Budget von den teuersten "
+                "Kampagnen zu den günstigsten verlagern.",
             )
         )
     if book.has("deals", "costs", "campaigns"):
@@ -428,8 +444,8 @@ def _order_measures(page: Page) -> list[Measure | None]:
             owner="sales_manager",
             en="Orders are over a tenth smaller than a year ago: form bundles, set minimum quantities, make "
             "offers to those who buy less.",
-            de="Bestellungen sind über ein Zehntel kleiner als vor einem Jahr: Pakete schnüren, Mindestmengen "
-            "setzen, Angebote an alle machen, die weniger kaufen.",
+            de="Bestellungen sind über ein Zehntel kleiner als vor einem Jahr: Pakete schnüren, "
+            "Mindestmengen setzen, Angebote an alle machen, die weniger kaufen.",
         )
     ]
 

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from salestrack.kpis import funnel_leakage, mql_to_sql, stage_conversion, stage_dwell, win_rate, win_rate_by_value
+from salestrack.kpis import (
+    funnel_leakage,
+    mql_to_sql,
+    stage_conversion,
+    stage_dwell,
+    win_rate,
+    win_rate_by_value,
+)
 from salestrack.periods import Period
 from salestrack.stats.intervals import wilson
 
@@ -20,10 +27,12 @@ HORIZON = 90  # days after entry within which a step forward counts
 MISSING = "(missing)"
 MUCH_MISSING = 0.1  # share of losses without a reason above which reasons mislead
 DWELL = {
-    "en": "Median of all stays, those still going on included as waiting (censored); P90: after so many days nine of ten "
-          "stays have ended.",
-    "de": "Median aller Aufenthalte, noch laufende zählen als wartend (zensiert); P90: nach so vielen Tagen sind neun von "
-          "zehn Aufenthalten beendet.",
+    "en": "Median of all stays, those still going on included as waiting (censored); P90: after so many days "
+    "nine of ten "
+    "stays have ended.",
+    "de": "Median aller Aufenthalte, noch laufende zählen als wartend (zensiert); P90: nach so vielen Tagen "
+    "sind neun von "
+    "zehn Aufenthalten beendet.",
 }
 STALLED = {
     "en": "Stalled: open for longer than 90% of the later winners stayed in the stage.",
@@ -31,14 +40,21 @@ STALLED = {
 }
 RATES = {
     "en": "By value a large deal weighs more; its interval allows for the deals of one account being alike.",
-    "de": "Nach Wert wiegt ein großer Deal mehr; das Intervall berücksichtigt, dass Deals eines Kunden sich ähneln.",
+    "de": "Nach Wert wiegt ein großer Deal mehr; das Intervall berücksichtigt, dass Deals eines Kunden sich "
+    "ähneln.",
 }
-QUARTERS = {"en": "MQL to SQL by quarter of qualification", "de": "MQL-zu-SQL-Quote nach Quartal der Qualifizierung"}
+QUARTERS = {
+    "en": "MQL to SQL by quarter of qualification",
+    "de": "MQL-zu-SQL-Quote nach Quartal der Qualifizierung",
+}
 RATE_LABELS = {
     "in_deals": {"en": "Win rate in deals (95% interval)", "de": "Abschlussquote in Deals (95-%-Intervall)"},
     "by_value": {"en": "Win rate by value (95% interval)", "de": "Abschlussquote nach Wert (95-%-Intervall)"},
 }
-LEAK_LABELS = {"share_of_loss": {"en": "Share", "de": "Anteil"}, "stalled_value": {"en": "Value", "de": "Wert"}}
+LEAK_LABELS = {
+    "share_of_loss": {"en": "Share", "de": "Anteil"},
+    "stalled_value": {"en": "Value", "de": "Wert"},
+}
 
 
 def bottleneck(dwell: pd.DataFrame, words: Words) -> dict[str, Any]:
@@ -54,30 +70,42 @@ def bottleneck(dwell: pd.DataFrame, words: Words) -> dict[str, Any]:
     """
     known = dwell[dwell["stage_dwell"].notna()]
     if known.empty:
-        return {"en": "In no stage have enough stays ended to say how long deals wait there.",
-                "de": "In keiner Phase sind genug Aufenthalte beendet, um zu sagen, wie lange Deals dort warten."}
-    top = known.loc[known["stage_dwell"].idxmax()]
+        return {
+            "en": "In no stage have enough stays ended to say how long deals wait there.",
+            "de": "In keiner Phase sind genug Aufenthalte beendet, um zu sagen, wie lange Deals dort warten.",
+        }
+    top = known.sort_values("stage_dwell", kind="stable").iloc[-1]
     others = known[known["stage_name"] != top["stage_name"]]
     clear = bool((others["high"] < top["low"]).all())
-    rival = others.loc[others["stage_dwell"].idxmax(), "stage_name"] if len(others) else ""
+    rival = others.sort_values("stage_dwell", kind="stable")["stage_name"].iloc[-1] if len(others) else ""
     key = "alone" if others.empty else "clear" if clear else "unclear"
-    return {**_BOTTLENECK[key], "stage": words.value("stage_name", top["stage_name"]), "median": top["stage_dwell"],
-            "interval": words.interval(top["low"], top["high"], "days"), "p90": top["p90"], "open": int(top["open"]),
-            "rival": words.value("stage_name", rival)}
+    return {
+        **_BOTTLENECK[key],
+        "stage": words.value("stage_name", top["stage_name"]),
+        "median": top["stage_dwell"],
+        "interval": words.interval(top["low"], top["high"], "days"),
+        "p90": top["p90"],
+        "open": int(top["open"]),
+        "rival": words.value("stage_name", rival),
+    }
 
 
 _BOTTLENECK = {
     "clear": {
-        "en": "Deals wait longest in {stage}: half of them for more than {median:days} (95% interval {interval}), longer "
-              "than in any other stage beyond chance; {open} are waiting there now.",
-        "de": "Am längsten warten Deals in der Phase {stage}: die Hälfte länger als {median:days} (95-%-Intervall {interval}), "
-              "über den Zufall hinaus länger als in jeder anderen Phase; derzeit warten dort {open}.",
+        "en": "Deals wait longest in {stage}: half of them for more than {median:days} (95% interval "
+        "{interval}), longer "
+        "than in any other stage beyond chance; {open} are waiting there now.",
+        "de": "Am längsten warten Deals in der Phase {stage}: die Hälfte länger als {median:days} "
+        "(95-%-Intervall {interval}), "
+        "über den Zufall hinaus länger als in jeder anderen Phase; derzeit warten dort {open}.",
     },
     "unclear": {
-        "en": "Deals wait longest in {stage} (median {median:days}, 95% interval {interval}), but the gap to {rival} may be "
-              "chance: no stage stands out as the bottleneck.",
-        "de": "Am längsten warten Deals in der Phase {stage} (Median {median:days}, 95-%-Intervall {interval}), der Abstand zu "
-              "{rival} kann aber Zufall sein: Keine Phase hebt sich als Engpass ab.",
+        "en": "Deals wait longest in {stage} (median {median:days}, 95% interval {interval}), but the gap to "
+        "{rival} may be "
+        "chance: no stage stands out as the bottleneck.",
+        "de": "Am längsten warten Deals in der Phase {stage} (Median {median:days}, 95-%-Intervall "
+        "{interval}), der Abstand zu "
+        "{rival} kann aber Zufall sein: Keine Phase hebt sich als Engpass ab.",
     },
     "alone": {
         "en": "Deals wait in {stage} for a median of {median:days} (95% interval {interval}).",
@@ -90,16 +118,22 @@ def biggest_leak(leakage: pd.DataFrame, words: Words) -> dict[str, Any]:
     """The stage from which the most value is lost, with its share of the lost value and of the lost deals."""
     value = float(leakage["lost_value"].sum()) if len(leakage) else 0.0
     if not value:
-        return {"en": "No deal with an amount was lost among those that entered in this time.",
-                "de": "Von den Deals dieses Zeitraums ging keiner mit einem Betrag verloren."}
-    top = leakage.loc[leakage["lost_value"].idxmax()]
+        return {
+            "en": "No deal with an amount was lost among those that entered in this time.",
+            "de": "Von den Deals dieses Zeitraums ging keiner mit einem Betrag verloren.",
+        }
+    top = leakage.sort_values("lost_value", kind="stable").iloc[-1]
     return {
-        "en": "The most value is lost from {stage}: {lost:money}, {share:share} of all lost value and {deals:share} of the "
-              "lost deals.",
-        "de": "Der meiste Wert geht aus der Phase {stage} verloren: {lost:money}, {share:share} des verlorenen Werts und "
-              "{deals:share} der verlorenen Deals.",
-        "stage": words.value("stage_name", top["stage_name"]), "lost": float(top["lost_value"]),
-        "share": float(top["lost_value"]) / value, "deals": float(top["share_of_loss"]),
+        "en": "The most value is lost from {stage}: {lost:money}, {share:share} of all lost value and "
+        "{deals:share} of the "
+        "lost deals.",
+        "de": "Der meiste Wert geht aus der Phase {stage} verloren: {lost:money}, {share:share} des "
+        "verlorenen Werts und "
+        "{deals:share} der verlorenen Deals.",
+        "stage": words.value("stage_name", top["stage_name"]),
+        "lost": float(top["lost_value"]),
+        "share": float(top["lost_value"]) / value,
+        "deals": float(top["share_of_loss"]),
     }
 
 
@@ -110,7 +144,9 @@ def waits(dwell: pd.DataFrame) -> pd.DataFrame:
 
 def leaks(leakage: pd.DataFrame) -> pd.DataFrame:
     """The columns of `funnel_leakage` that a reader needs."""
-    return _columns(leakage, ["stage_name", "lost", "share_of_loss", "lost_value", "stalled", "stalled_value"])
+    return _columns(
+        leakage, ["stage_name", "lost", "share_of_loss", "lost_value", "stalled", "stalled_value"]
+    )
 
 
 def _columns(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -122,7 +158,8 @@ def both_rates(book: Book, by: str, period: Period, words: Words) -> pd.DataFram
 
     Returns
     -------
-    `by` (the last row is the whole), `in_deals`, `by_value`, `n` (closed deals); no row where nothing was closed.
+    `by` (the last row is the whole), `in_deals`, `by_value`, `n` (closed deals); no row
+    where nothing was closed.
     """
     groups, whole = (_rates(book, key, period, words) for key in (by, None))
     if groups.empty:
@@ -144,7 +181,9 @@ def _rates(book: Book, by: str | None, period: Period, words: Words) -> pd.DataF
 def _told(table: pd.DataFrame, rate: str, words: Words) -> list[str]:
     """`30.2% (27.1 to 33.4%)`."""
     rows = zip(table[rate], table["low"], table["high"], strict=True)
-    return [f"{words.fmt(share, 'share')} ({words.interval(low, high, 'share')})" for share, low, high in rows]
+    return [
+        f"{words.fmt(share, 'share')} ({words.interval(low, high, 'share')})" for share, low, high in rows
+    ]
 
 
 def loss_reasons(lost: pd.DataFrame, words: Words) -> pd.DataFrame:
@@ -158,13 +197,27 @@ def loss_reasons(lost: pd.DataFrame, words: Words) -> pd.DataFrame:
     -------
     `lost_reason`, `lost` (deals), `share` (of the deals) with `low` and `high` (95 % Wilson), `lost_value`.
     """
-    reason = lost["lost_reason"].astype("str").str.strip().where(lost["lost_reason"].notna(), "").replace("", MISSING)
+    reason = (
+        lost["lost_reason"]
+        .astype("str")
+        .str.strip()
+        .where(lost["lost_reason"].notna(), "")
+        .replace("", MISSING)
+    )
     value = lost["amount_base_cents"].astype(float) / 100
-    table = lost.assign(lost_reason=reason, value=value).groupby("lost_reason").agg(
-        lost=("value", "size"), lost_value=("value", "sum")).reset_index()
+    table = (
+        lost.assign(lost_reason=reason, value=value)
+        .groupby("lost_reason")
+        .agg(lost=("value", "size"), lost_value=("value", "sum"))
+        .reset_index()
+    )
     low, high = wilson(table["lost"], [max(len(lost), 1)] * len(table))
-    table = table.assign(share=table["lost"] / max(len(lost), 1), low=low, high=high, last=table["lost_reason"] != MISSING)
-    table = table.sort_values(["last", "lost", "lost_reason"], ascending=[True, False, True], ignore_index=True)
+    table = table.assign(
+        share=table["lost"] / max(len(lost), 1), low=low, high=high, last=table["lost_reason"] != MISSING
+    )
+    table = table.sort_values(
+        ["last", "lost", "lost_reason"], ascending=[True, False, True], ignore_index=True
+    )
     table["lost_reason"] = [words.value("lost_reason", one) for one in table["lost_reason"]]
     return table[["lost_reason", "lost", "share", "low", "high", "lost_value"]]
 
@@ -179,12 +232,18 @@ def lost_deals(book: Book, period: Period) -> pd.DataFrame:
 def measures(
     page: Page, leakage: pd.DataFrame, conversion: pd.DataFrame, earlier: pd.DataFrame, reasons: pd.DataFrame
 ) -> list[Measure | dict[str, Any] | None]:
-    """What the figures of the funnel call for: stalled deals, stages that convert worse than before, empty reasons."""
+    """Measures for stalled deals, for stages that convert worse than before, for empty reasons."""
     return [
         page.measure(
-            leakage, "stalled", above=0, by="stage_name", owner="team_lead", metric=funnel_leakage,
+            leakage,
+            "stalled",
+            above=0,
+            by="stage_name",
+            owner="team_lead",
+            metric=funnel_leakage,
             en="Decide on every stalled deal: a next step with a date, or close it as lost.",
-            de="Über jeden stockenden Deal entscheiden: nächster Schritt mit Datum oder als verloren schließen.",
+            de="Über jeden stockenden Deal entscheiden: nächster Schritt mit Datum oder als verloren "
+            "schließen.",
         ),
         *worse(conversion, earlier, page.words),
         _reason_measure(reasons, page.words),
@@ -195,7 +254,9 @@ def worse(now: pd.DataFrame, before: pd.DataFrame, words: Words) -> list[dict[st
     """A measure for each stage whose whole interval lies below that of the year before."""
     if now.empty or before.empty:
         return []
-    both = now.merge(before[["stage_name", "stage_conversion", "low"]], on="stage_name", suffixes=("", "_before"))
+    both = now.merge(
+        before[["stage_name", "stage_conversion", "low"]], on="stage_name", suffixes=("", "_before")
+    )
     fallen = both[both["high"] < both["low_before"]]
     return [_fallen(row, words) for _, row in fallen.iterrows()]
 
@@ -204,11 +265,16 @@ def _fallen(row: pd.Series[Any], words: Words) -> dict[str, Any]:
     stage = words.value("stage_name", row["stage_name"])
     now, then = (words.fmt(row[name], "share") for name in ("stage_conversion", "stage_conversion_before"))
     return {
-        "measure": {"en": f"Find out what changed in {stage}: look at ten deals lost from it.",
-                    "de": f"Klären, was sich in der Phase {stage} geändert hat: zehn daraus verlorene Deals ansehen."},
-        "rule": {"en": f"Conversion fell from {then} to {now}, and the intervals do not overlap.",
-                 "de": f"Die Konversion fiel von {then} auf {now}, die Intervalle überschneiden sich nicht."},
-        "owner": "sales_manager", "metric": stage_conversion,
+        "measure": {
+            "en": f"Find out what changed in {stage}: look at ten deals lost from it.",
+            "de": f"Klären, was sich in der Phase {stage} geändert hat: zehn daraus verlorene Deals ansehen.",
+        },
+        "rule": {
+            "en": f"Conversion fell from {then} to {now}, and the intervals do not overlap.",
+            "de": f"Die Konversion fiel von {then} auf {now}, die Intervalle überschneiden sich nicht.",
+        },
+        "owner": "sales_manager",
+        "metric": stage_conversion,
     }
 
 
@@ -218,10 +284,16 @@ def _reason_measure(reasons: pd.DataFrame, words: Words) -> dict[str, Any] | Non
         return None
     share = words.fmt(blank["share"].iloc[0], "share")
     return {
-        "measure": {"en": "Make the reason a required field when a deal is lost.",
-                    "de": "Den Verlustgrund beim Schließen eines verlorenen Deals zum Pflichtfeld machen."},
-        "rule": {"en": f"{share} of the lost deals have no reason.", "de": f"{share} der verlorenen Deals haben keinen Grund."},
-        "owner": "sales_operations", "metric": {"en": "Share without a reason", "de": "Anteil ohne Grund"},
+        "measure": {
+            "en": "Make the reason a required field when a deal is lost.",
+            "de": "Den Verlustgrund beim Schließen eines verlorenen Deals zum Pflichtfeld machen.",
+        },
+        "rule": {
+            "en": f"{share} of the lost deals have no reason.",
+            "de": f"{share} der verlorenen Deals haben keinen Grund.",
+        },
+        "owner": "sales_operations",
+        "metric": {"en": "Share without a reason", "de": "Anteil ohne Grund"},
     }
 
 

@@ -1,4 +1,4 @@
-"""What page 3 says of the pipeline: what stands open, what changed, and whether past quarters say it is enough.
+"""What page 3 says of the pipeline: what stands open, what changed, and whether it is enough.
 
 Sentences are given as the arguments of `page.text`, so that they can be read and tested as plain values.
 """
@@ -29,17 +29,26 @@ QUARTERS = 8  # past quarters that "enough" is measured by
 LEAST_QUARTERS = 4
 OFTEN_PUSHED = 3
 TOP_HEAVY = 0.4  # share of the five largest deals from which a pipeline hangs on them
-CLOSE = {"en": "Open pipeline by month of the expected close", "de": "Offene Pipeline nach Monat des erwarteten Abschlusses"}
-TEAMS = {"en": "Coverage of the quarter by team, against what past quarters needed from this day on",
-         "de": "Deckung des Quartals nach Team, gegen den Bedarf früherer Quartale ab diesem Tag"}
-PUSHES = {"en": "Win rate: deals closed in the last 24 months after as many moves of the close to a later month.",
-          "de": "Abschlussquote: in den letzten 24 Monaten geschlossene Deals nach ebenso vielen Verschiebungen in einen "
-                "späteren Monat."}
+CLOSE = {
+    "en": "Open pipeline by month of the expected close",
+    "de": "Offene Pipeline nach Monat des erwarteten Abschlusses",
+}
+TEAMS = {
+    "en": "Coverage of the quarter by team, against what past quarters needed from this day on",
+    "de": "Deckung des Quartals nach Team, gegen den Bedarf früherer Quartale ab diesem Tag",
+}
+PUSHES = {
+    "en": "Win rate: deals closed in the last 24 months after as many moves of the close to a later month.",
+    "de": "Abschlussquote: in den letzten 24 Monaten geschlossene Deals nach ebenso vielen Verschiebungen in "
+    "einen "
+    "späteren Monat.",
+}
 _STANDING = """
 SELECT t.day, v.deal_id, v.expected_close_date,
        {cents} AS cents
 FROM days t
-JOIN versions v ON v.valid_from < t.instant AND (v.valid_to IS NULL OR v.valid_to >= t.instant) AND v.status = 'open'
+JOIN versions v ON v.status = 'open'
+     AND v.valid_from < t.instant AND (v.valid_to IS NULL OR v.valid_to >= t.instant)
 ASOF LEFT JOIN (SELECT from_currency_code, rate, rate_date FROM rates WHERE to_currency_code = '{base}') r
      ON r.from_currency_code = v.currency_code AND t.day >= r.rate_date
 """
@@ -61,15 +70,19 @@ def standing(book: Book, days: Iterable[date]) -> pd.DataFrame:
     zone, utc = ZoneInfo(book.config.time_zone), ZoneInfo("UTC")
     found = sorted(set(days))
     ends = [datetime.combine(day + timedelta(days=1), time(), zone).astimezone(utc) for day in found]
-    days_ = pd.DataFrame({"day": pd.to_datetime(found), "instant": [end.replace(tzinfo=None) for end in ends]})
+    days_ = pd.DataFrame(
+        {"day": pd.to_datetime(found), "instant": [end.replace(tzinfo=None) for end in ends]}
+    )
     rate = f"CASE WHEN v.currency_code = '{book.config.currency}' THEN 1 ELSE r.rate END"
     sql = _STANDING.format(cents=cents("v.amount", rate), base=book.config.currency)
     return _query(book, days_, sql)
 
 
 def _query(book: Book, days: pd.DataFrame, sql: str) -> pd.DataFrame:
-    rates = book.exchange_rates  # noqa: F841 - found by its name in the query, like `days`
-    frame: pd.DataFrame = book.deal_versions.query("versions", sql).df()
+    """The result of a query that finds `versions`, and `days` and `rates` by their names here."""
+    rates = book.exchange_rates  # noqa: F841
+    found: Any = book.deal_versions.query("versions", sql)
+    frame: pd.DataFrame = found.df()
     return frame.astype({"cents": "Int64"})
 
 
@@ -91,7 +104,7 @@ def ahead(page: Page) -> Period:
 
 
 def coverage(page: Page, quarter: Period) -> pd.DataFrame:
-    """Coverage of a quarter and of the one after it, with the day of the period; unknown where no quota is set.
+    """Coverage of a quarter and of the one after it, with the day; unknown where no quota is set.
 
     Returns
     -------
@@ -117,7 +130,7 @@ def shown(cover: pd.DataFrame) -> pd.DataFrame:
 
 
 def record(book: Book, quarter: Period, quarters: int = QUARTERS) -> pd.DataFrame:
-    """What the rest of each past quarter brought, per euro that stood open for it on the same day of the quarter.
+    """What the rest of each past quarter brought per euro that stood open for it on the same day.
 
     Formula: yield = won from that day to the quarter's end, deals not yet created then included / value then
     open and expected to close in that time. Quarters in which nothing stood open are left out.
@@ -128,12 +141,19 @@ def record(book: Book, quarter: Period, quarters: int = QUARTERS) -> pd.DataFram
     """
     passed = (book.as_of - quarter.start).days
     past = [quarter.shifted(-3 * back) for back in range(1, quarters + 1)]
-    spans = {span.start + timedelta(days=min(passed, span.days - 1)): span for span in past if span.last_day <= book.as_of}
+    spans = {
+        span.start + timedelta(days=min(passed, span.days - 1)): span
+        for span in past
+        if span.last_day <= book.as_of
+    }
     if not spans or not book.has("deals"):
         return pd.DataFrame(columns=["quarter", "day", "open_value", "won_later", "yield"])
     open_then = standing(book, spans)
     won = book.deals.filter("status = 'won'").project("closed_date, amount_base_cents").df()
-    rows = [_yield(open_then[open_then["day"] == pd.Timestamp(day)], won, day, spans[day]) for day in sorted(spans)]
+    rows = [
+        _yield(open_then[open_then["day"] == pd.Timestamp(day)], won, day, spans[day])
+        for day in sorted(spans)
+    ]
     table = pd.DataFrame(rows)
     return table[table["open_value"] > 0].reset_index(drop=True)
 
@@ -144,12 +164,17 @@ def _yield(open_then: pd.DataFrame, won: pd.DataFrame, day: date, span: Period) 
     value = float(open_then.loc[(due >= first) & (due < end), "cents"].sum()) / 100
     later = float(won.loc[(closed > pd.Timestamp(day)) & (closed < end), "amount_base_cents"].sum()) / 100
     share = later / value if value else float("nan")
-    return {"quarter": pd.Timestamp(span.start), "day": pd.Timestamp(day), "open_value": value,
-            "won_later": later, "yield": share}
+    return {
+        "quarter": pd.Timestamp(span.start),
+        "day": pd.Timestamp(day),
+        "open_value": value,
+        "won_later": later,
+        "yield": share,
+    }
 
 
 def needed(past: pd.DataFrame) -> float | None:
-    """The coverage that the record asks for on this day of a quarter: 1 / median yield; None without a record.
+    """The coverage that the record asks for on this day: 1 / median yield; None without a record.
 
     >>> needed(pd.DataFrame({"yield": [0.5, 0.25, 0.5, 1.0]})), needed(pd.DataFrame({"yield": [0.5]}))
     (2.0, None)
@@ -165,11 +190,16 @@ def overview(now: pd.DataFrame) -> dict[str, Any]:
     value, late = float(row["open_pipeline"]), float(row["past_due_value"])
     share = late / value if value else float("nan")
     return {
-        "en": "{value:money} stand open in {n} deals; {late} of them are past the day on which they were to close "
+        "en": "{value:money} stand open in {n} deals; {late} of them are past the day on which they were to "
+        "close "
         "({share:share} of the value).",
-        "de": "{value:money} stehen in {n} Deals offen; {late} davon haben ihren Abschlusstermin überschritten "
+        "de": "{value:money} stehen in {n} Deals offen; {late} davon haben ihren Abschlusstermin "
+        "überschritten "
         "({share:share} des Werts).",
-        "value": value, "n": int(row["n"]), "late": int(row["past_due"]), "share": share,
+        "value": value,
+        "n": int(row["n"]),
+        "late": int(row["past_due"]),
+        "share": share,
     }
 
 
@@ -180,39 +210,62 @@ def enough(cover: pd.DataFrame, past: pd.DataFrame) -> dict[str, Any]:
     row = cover.iloc[0]
     values = {"quarter": row["quarter"], "open": float(row["open_value"]), "left": float(row["remaining"])}
     if row["note"] == "no_quota":
-        return {"en": "No quota is set for {quarter:quarter}, so it cannot be said whether {open:money} are enough.",
-                "de": "Für {quarter:quarter} ist keine Quote gesetzt; ob {open:money} reichen, lässt sich nicht sagen.",
-                **values}
+        return {
+            "en": "No quota is set for {quarter:quarter}, so it cannot be said whether {open:money} are "
+            "enough.",
+            "de": "Für {quarter:quarter} ist keine Quote gesetzt; ob {open:money} reichen, lässt sich nicht "
+            "sagen.",
+            **values,
+        }
     if row["note"] == "target_met":
-        return {"en": "The quota of {quarter:quarter} is met already; another {open:money} are open for it.",
-                "de": "Die Quote für {quarter:quarter} ist bereits erreicht; weitere {open:money} stehen dafür offen.",
-                **values}
-    said = {key: f"{text} {rest}" for (key, text), rest in zip(_OPEN_FOR.items(), _verdict(past), strict=True)}
+        return {
+            "en": "The quota of {quarter:quarter} is met already; another {open:money} are open for it.",
+            "de": "Die Quote für {quarter:quarter} ist bereits erreicht; weitere {open:money} stehen dafür "
+            "offen.",
+            **values,
+        }
+    said = {
+        key: f"{text} {rest}" for (key, text), rest in zip(_OPEN_FOR.items(), _verdict(past), strict=True)
+    }
     yields = past["yield"].astype(float)
     reached = int((yields * values["open"] >= values["left"]).sum())
-    values |= {"coverage": float(row["pipeline_coverage"]), "needed": needed(past), "reached": reached,
-               "past": len(past), "day": int(row["day"]), "days": int(row["days"])}
+    values |= {
+        "coverage": float(row["pipeline_coverage"]),
+        "needed": needed(past),
+        "reached": reached,
+        "past": len(past),
+        "day": int(row["day"]),
+        "days": int(row["days"]),
+    }
     return {**said, **values, "low": yields.min(), "high": yields.max()}
 
 
 _OPEN_FOR = {
-    "en": "For {quarter:quarter} (day {day} of {days}) {open:money} are expected to close against {left:money} still "
+    "en": "For {quarter:quarter} (day {day} of {days}) {open:money} are expected to close against "
+    "{left:money} still "
     "missing: coverage {coverage:ratio}.",
-    "de": "Für {quarter:quarter} (Tag {day} von {days}) sollen {open:money} schließen, es fehlen noch {left:money}: "
+    "de": "Für {quarter:quarter} (Tag {day} von {days}) sollen {open:money} schließen, es fehlen noch "
+    "{left:money}: "
     "Deckung {coverage:ratio}.",
 }
 
 
 def _verdict(past: pd.DataFrame) -> tuple[str, str]:
     if needed(past) is None:
-        return ("Too few past quarters are known to say which coverage is enough.",
-                "Es sind zu wenige frühere Quartale bekannt, um zu sagen, welche Deckung reicht.")
+        return (
+            "Too few past quarters are known to say which coverage is enough.",
+            "Es sind zu wenige frühere Quartale bekannt, um zu sagen, welche Deckung reicht.",
+        )
     return (
-        "From the same day on, the last {past} quarters brought {low:share} to {high:share} of the value then open, new "
-        "deals included; with the yield of {reached} of these {past} quarters it would be enough (median need: "
+        "From the same day on, the last {past} quarters brought {low:share} to {high:share} of the value "
+        "then open, new "
+        "deals included; with the yield of {reached} of these {past} quarters it would be enough (median "
+        "need: "
         "{needed:ratio}).",
-        "Vom selben Tag an brachten die letzten {past} Quartale {low:share} bis {high:share} des damals offenen Werts, neue "
-        "Deals eingeschlossen; mit der Ausbeute von {reached} dieser {past} Quartale würde es reichen (mittlerer Bedarf: "
+        "Vom selben Tag an brachten die letzten {past} Quartale {low:share} bis {high:share} des damals "
+        "offenen Werts, neue "
+        "Deals eingeschlossen; mit der Ausbeute von {reached} dieser {past} Quartale würde es reichen "
+        "(mittlerer Bedarf: "
         "{needed:ratio}).",
     )
 
@@ -226,13 +279,19 @@ def cards(page: Page, now: pd.DataFrame, cover: pd.DataFrame) -> list[Html]:
     made = [page.card(now, open_pipeline, compare=year_ago, trend=history)]
     if len(cover):
         first = cover.head(1)
-        of = _DAY[page.words.language].format(day=first["day"].iloc[0], days=first["days"].iloc[0],
-                                              quarter=page.words.fmt(first["quarter"].iloc[0], "quarter"))
+        of = _DAY[page.words.language].format(
+            day=first["day"].iloc[0],
+            days=first["days"].iloc[0],
+            quarter=page.words.fmt(first["quarter"].iloc[0], "quarter"),
+        )
         made.append(page.card(first.drop(columns="quarter"), pipeline_coverage, note=of))
     return [*made, page.card(now, "top5_share", note=_TOP5)]
 
 
-_TOP5 = {"en": "of the open value lies in the five largest deals", "de": "des offenen Werts liegen in den fünf größten Deals"}
+_TOP5 = {
+    "en": "of the open value lies in the five largest deals",
+    "de": "des offenen Werts liegen in den fünf größten Deals",
+}
 _DAY = {"en": "{quarter}, day {day} of {days}", "de": "{quarter}, Tag {day} von {days}"}
 
 
@@ -241,17 +300,23 @@ def changes(book: Book, words: Words) -> pd.DataFrame:
 
     Returns
     -------
-    `step`, `deals`, `value`: open then, created, reopened, amounts changed, won, lost, deleted, open now. Every
-    deal leaves with the value it had at the start, so that the steps add up exactly.
+    `step`, `deals`, `value`: open then, created, reopened, amounts changed, won, lost, deleted, open now.
+    Every deal leaves with the value it had at the start, so that the steps add up exactly.
     """
     start = book.month.start - timedelta(days=1)
-    return waterfall(standing(book, [start]), book.deals.project("deal_id, status, amount_base_cents, created_date").df(),
-                     start, words)
+    return waterfall(
+        standing(book, [start]),
+        book.deals.project("deal_id, status, amount_base_cents, created_date").df(),
+        start,
+        words,
+    )
 
 
 def waterfall(before: pd.DataFrame, now: pd.DataFrame, start: date, words: Words) -> pd.DataFrame:
-    """`changes` of two states: deals open at the end of `start` (`deal_id`, `cents`), and all deals of today."""
-    both = before[["deal_id", "cents"]].merge(now, on="deal_id", how="outer", indicator="seen", validate="one_to_one")
+    """`changes` of two states: deals open at the end of `start` (`deal_id`, `cents`), all deals of today."""
+    both = before[["deal_id", "cents"]].merge(
+        now, on="deal_id", how="outer", indicator="seen", validate="one_to_one"
+    )
     was, is_open = both["seen"] != "right_only", both["status"] == "open"
     old = both["cents"].fillna(0).astype("int64")
     new = both["amount_base_cents"].fillna(0).astype("int64").where(is_open, 0)
@@ -266,7 +331,10 @@ def waterfall(before: pd.DataFrame, now: pd.DataFrame, start: date, words: Words
         ("deleted", both["seen"] == "left_only", -old),
         ("open_now", is_open, new),
     ]
-    rows = [(_STEPS[name][words.language], int(mask.sum()), float(value[mask].sum()) / 100) for name, mask, value in steps]
+    rows = [
+        (_STEPS[name][words.language], int(mask.sum()), float(value[mask].sum()) / 100)
+        for name, mask, value in steps
+    ]
     kept = [row for row in rows if row[1] or row in (rows[0], rows[-1])]
     return pd.DataFrame(kept, columns=["step", "deals", "value"])
 
@@ -300,10 +368,14 @@ def by_close(monthly: pd.DataFrame, words: Words, most: int = 6) -> pd.DataFrame
     `expected_close` (in words), `open_pipeline`, `n`; rows without deals are left out.
     """
     dated = monthly.dropna(subset=["month"]).sort_values("month")
-    on_time = dated.assign(open_pipeline=dated["open_pipeline"] - dated["past_due_value"], n=dated["n"] - dated["past_due"])
+    on_time = dated.assign(
+        open_pipeline=dated["open_pipeline"] - dated["past_due_value"], n=dated["n"] - dated["past_due"]
+    )
     on_time = on_time[on_time["n"] > 0]
     rows = [(words.label("past_due"), dated["past_due_value"].sum(), dated["past_due"].sum())]
-    rows += [(words.fmt(r["month"], "month"), r["open_pipeline"], r["n"]) for _, r in on_time.head(most).iterrows()]
+    rows += [
+        (words.fmt(r["month"], "month"), r["open_pipeline"], r["n"]) for _, r in on_time.head(most).iterrows()
+    ]
     rest, undated = on_time.iloc[most:], monthly[monthly["month"].isna()]
     later = {"en": "Later", "de": "Später"}[words.language]
     rows += [(later, rest["open_pipeline"].sum(), rest["n"].sum())]
@@ -313,13 +385,19 @@ def by_close(monthly: pd.DataFrame, words: Words, most: int = 6) -> pd.DataFrame
 
 
 def cuts(book: Book, words: Words, names: Sequence[str] = ("team", "territory", "segment")) -> pd.DataFrame:
-    """The open pipeline by each of several groups, largest first, in one table: `cut`, `group`, the figures."""
+    """The open pipeline by each of several groups, largest first: `cut`, `group`, the figures."""
     parts = []
     for name in names:
-        part = book.kpi(open_pipeline, by=name, deals=open_deals(book)).sort_values("open_pipeline", ascending=False)
+        part = book.kpi(open_pipeline, by=name, deals=open_deals(book)).sort_values(
+            "open_pipeline", ascending=False
+        )
         whole = part["open_pipeline"].sum()
         groups = [words.value(name, group) for group in part[name]]
-        parts.append(part.assign(cut=words.label(name), group=groups, share=part["open_pipeline"] / (whole or float("nan"))))
+        parts.append(
+            part.assign(
+                cut=words.label(name), group=groups, share=part["open_pipeline"] / (whole or float("nan"))
+            )
+        )
     columns = ["cut", "group", "open_pipeline", "share", "n", "past_due_value"]
     return pd.concat(parts, ignore_index=True)[columns]
 
@@ -340,8 +418,15 @@ def hygiene(deals: pd.DataFrame, as_of: date, words: Words) -> pd.DataFrame:
     }
     value = deals["amount_base_cents"].astype(float).fillna(0) / 100
     whole = len(deals) or float("nan")
-    rows = [(_CHECKS[name][words.language].format(times=OFTEN_PUSHED), int(mask.sum()), mask.sum() / whole, value[mask].sum())
-            for name, mask in rules.items()]
+    rows = [
+        (
+            _CHECKS[name][words.language].format(times=OFTEN_PUSHED),
+            int(mask.sum()),
+            mask.sum() / whole,
+            value[mask].sum(),
+        )
+        for name, mask in rules.items()
+    ]
     return pd.DataFrame(rows, columns=["check", "deals", "share", "open_value"])
 
 
@@ -354,7 +439,7 @@ _CHECKS = {
 
 
 def pushed(book: Book, period: Period, most: int = 4) -> pd.DataFrame:
-    """Open deals by how often their close was pushed, beside the win rate of deals closed after as many pushes.
+    """Open deals by how often their close was pushed, and the win rate after as many pushes.
 
     Returns
     -------
@@ -362,7 +447,9 @@ def pushed(book: Book, period: Period, most: int = 4) -> pd.DataFrame:
     """
     label = f"CASE WHEN pushes >= {most} THEN '{most}+' ELSE CAST(pushes AS VARCHAR) END AS pushes"
     deals = book.deals.project(f"* REPLACE ({label})")
-    closed = book.kpi(win_rate, by="pushes", period=period, deals=deals)[["pushes", "win_rate", "low", "high", "n"]]
+    closed = book.kpi(win_rate, by="pushes", period=period, deals=deals)[
+        ["pushes", "win_rate", "low", "high", "n"]
+    ]
     now = book.kpi(open_pipeline, by="pushes", deals=deals.filter("status = 'open'"))
     now = now.rename(columns={"n": "open", "open_pipeline": "open_value"})[["pushes", "open", "open_value"]]
     table = now.merge(closed, on="pushes", how="outer").sort_values("pushes", ignore_index=True)
@@ -374,7 +461,9 @@ def largest(deals: pd.DataFrame, most: int = 10) -> pd.DataFrame:
     """The largest open deals with their share of the open value."""
     value = deals["amount_base_cents"].astype(float) / 100
     table = deals.assign(amount_base=value, share=value / (value.sum() or float("nan")))
-    table = table.dropna(subset=["amount_base"]).sort_values(["amount_base", "deal_id"], ascending=[False, True])
+    table = table.dropna(subset=["amount_base"]).sort_values(
+        ["amount_base", "deal_id"], ascending=[False, True]
+    )
     columns = ["deal_name", "stage_name", "amount_base", "share", "expected_close_date", "pushes"]
     return table[columns].head(most).reset_index(drop=True)
 
@@ -383,22 +472,38 @@ def measures(page: Page, now: pd.DataFrame, teams: pd.DataFrame, need: float | N
     """What the figures of the pipeline call for, each with its rule."""
     return [
         page.measure(
-            teams, pipeline_coverage, below=need, by="team", owner="sales_manager",
+            teams,
+            pipeline_coverage,
+            below=need,
+            by="team",
+            owner="sales_manager",
             en="Create or bring forward pipeline where past quarters say that it will not do.",
             de="Pipeline aufbauen oder vorziehen, wo sie nach der Erfahrung früherer Quartale nicht reicht.",
         ),
         page.measure(
-            now, "past_due", above=0, owner="team_lead", metric=open_pipeline,
+            now,
+            "past_due",
+            above=0,
+            owner="team_lead",
+            metric=open_pipeline,
             en="Close each past-due deal or give it a new date that the customer has confirmed.",
             de="Jeden überfälligen Deal schließen oder mit einem vom Kunden bestätigten Termin versehen.",
         ),
         page.measure(
-            now, "without_amount", above=0, owner="sales_operations", metric=open_pipeline,
+            now,
+            "without_amount",
+            above=0,
+            owner="sales_operations",
+            metric=open_pipeline,
             en="Have an amount entered in every open deal, an estimate where none is known.",
             de="In jedem offenen Deal einen Betrag erfassen, notfalls als Schätzung.",
         ),
         page.measure(
-            now, "top5_share", above=TOP_HEAVY, owner="sales_manager", metric=open_pipeline,
+            now,
+            "top5_share",
+            above=TOP_HEAVY,
+            owner="sales_manager",
+            metric=open_pipeline,
             en="Go through the five largest deals every week: the quarter hangs on them.",
             de="Die fünf größten Deals wöchentlich durchsprechen: An ihnen hängt das Quartal.",
         ),

@@ -76,7 +76,17 @@ CORRECT = (
     "Diese Datensätze im Quellsystem berichtigen und erneut exportieren.",
 )
 CHECKED = {"en": "What is counted", "de": "Was gezählt wird"}
-LABELS = {"en": CHECKED, "de": CHECKED}
+LABELS = {
+    "en": CHECKED,
+    "de": CHECKED,
+    "count": {"en": "Faulty", "de": "Fehlerhaft"},
+    "n": {"en": "Out of", "de": "Von"},
+}
+TWICE = {
+    "en": "A file that fills two tables is listed, and summed up, for each of them.",
+    "de": "Eine Datei, die zwei Tabellen füllt, ist für jede davon aufgeführt und mitgezählt.",
+}
+ROWS = {"n": {"en": "Rows", "de": "Zeilen"}}
 METRIC = {"en": "level of this check", "de": "Stufe dieser Prüfung"}
 
 VERDICTS = {
@@ -146,17 +156,28 @@ def cards(page: Page) -> list[Html]:
     rows = read_once(loads)[["rows_read"]].sum().to_frame().T
     youngest = fresh[["age_days"]].min().to_frame().T
     return [
-        page.card(
-            passed,
-            "passed",
-            label={"en": "Plausibility checks passed", "de": "Bestandene Plausibilitätsprüfungen"},
-        ),
+        page.card(passed, "passed"),
         page.card(rows, "rows_read", label={"en": "Rows read", "de": "Gelesene Zeilen"}),
         page.card(counts, "quarantined", label={"en": "Rows refused", "de": "Abgewiesene Zeilen"}),
         page.card(
             youngest, "age_days", label={"en": "Age of the newest entry", "de": "Alter des neuesten Eintrags"}
         ),
     ]
+
+
+def columns(loads: pd.DataFrame) -> list[str]:
+    """The columns to show: of the uses of a row, acceptance and those that occur.
+
+    >>> columns(pd.DataFrame({"accepted": [0], "superseded": [2], "quarantined": [0], "excluded": [0], "footer": [0]}))
+    ['file', 'table_name', 'rows_read', 'accepted', 'superseded', 'balanced']
+    """
+    uses = [use for use in quality.USES if use == "accepted" or loads[use].any()]
+    return ["file", "table_name", "rows_read", *uses, "balanced"]
+
+
+def twice(loads: pd.DataFrame) -> dict[str, str] | None:
+    """The note that a file which fills two tables is listed, and summed up, for each of them; None if there is none."""
+    return TWICE if loads["file"].duplicated().any() else None
 
 
 def total(loads: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Revenue: bookings, or orders where a company has no pipeline; where they come from and on whom they rest."""
+"""Revenue: bookings, or orders where there is no pipeline; where they come from and on whom they rest."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def growth(book: Book, *, period: Period, by: Any = None) -> pd.DataFrame:
 
     Returns
     -------
-    The KPI's table without `previous_n` and `note`; its first figure is called `bookings` or `order_value`. A row whose
-    year before reaches back behind the data has neither `previous` nor growth.
+    The KPI's table without `previous_n` and `note`; its first figure is called `bookings` or `order_value`.
+    A row whose year before reaches back behind the data has neither `previous` nor growth.
     """
     if book.has("deals"):
         table = book.kpi(revenue_growth, by=by, period=period)
@@ -178,7 +178,7 @@ def concentration(per_customer: pd.DataFrame, value: str, largest: int = LARGEST
 
     Examples
     --------
-    >>> concentration(pd.DataFrame({"account_id": list("abcdef"), "bookings": [50.0, 10, 10, 10, 10, 10]}), "bookings")
+    >>> concentration(pd.DataFrame({"bookings": [50.0, 10, 10, 10, 10, 10]}), "bookings")
        largest_share  tenth_share  n
     0            0.9          0.5  6
     """
@@ -190,7 +190,7 @@ def concentration(per_customer: pd.DataFrame, value: str, largest: int = LARGEST
 
 
 def top_heavy(page: Page) -> Html:
-    """A sentence on how much of the last twelve months' result came from the largest customers, and a year before."""
+    """A sentence on how much of the last twelve months' result came from few customers, and a year before."""
     kpi = result(page.book)
     now, then = (
         concentration(page.book.kpi(kpi, by="account_id", period=span), kpi.__name__)
@@ -236,8 +236,8 @@ def size_change(now: pd.DataFrame, before: pd.DataFrame, by: str) -> pd.DataFram
     both = now[[by, "mean", "n"]].merge(
         before[[by, "mean", "n"]], on=by, how="outer", suffixes=("", "_before")
     )
-    means = both[["mean", "mean_before"]].bfill(axis=1).ffill(axis=1).fillna(0.0)
-    counts = both[["n", "n_before"]].fillna(0)
+    means = both[["mean", "mean_before"]].astype("float64").bfill(axis=1).ffill(axis=1).fillna(0.0)
+    counts = both[["n", "n_before"]].astype("float64").fillna(0)
     share = (counts / counts.sum()).set_axis(["mean", "mean_before"], axis=1)
     ends = (share * means).sum(skipna=False)
     within = ((means["mean"] - means["mean_before"]) * share.mean(axis=1, skipna=False)).sum(skipna=False)
@@ -323,8 +323,8 @@ def moved_most(table: pd.DataFrame, view: str, value: str) -> tuple[str, float] 
     if table.empty or not (table["previous"] > 0).any():
         return None
     change = table[value] - table["previous"]
-    row = change.abs().idxmax()
-    return str(table.loc[row, view]), float(change[row])
+    row = int(change.abs().to_numpy().argmax())
+    return str(table[view].iloc[row]), float(change.iloc[row])
 
 
 def growth_card(page: Page) -> Html:

@@ -96,7 +96,7 @@ def bookings_per_rep(monthly: pd.DataFrame) -> pd.DataFrame:
 
 
 def per_team(book: Book, period: Period) -> pd.DataFrame:
-    """`bookings_per_rep` of a period with the share of reps at quota, which teams below `k` reps do not show."""
+    """`bookings_per_rep` of a period with the share of reps at quota of teams of at least `k` reps."""
     table = bookings_per_rep(book.kpi(quota_attainment, by=["team", "month"], period=period))
     reached = book.kpi(share_of_reps_at_quota, by="team", period=period)
     shown = reached[reached["n"] >= book.config.privacy.k][["team", "share_of_reps_at_quota"]]
@@ -180,12 +180,6 @@ def reps_card(page: Page) -> Html | None:
     return page.card(told, share_of_reps_at_quota, label=label)
 
 
-def full_quarters(page: Page, count: int = 8) -> Period:
-    """The last whole quarters: a quota of a quarter that still runs cannot be judged."""
-    last = page.quarter if page.quarter.end == page.month.end else page.quarter.shifted(-3)
-    return last.trailing(3 * count)
-
-
 BEHIND, HALF = 0.95, 0.5
 
 
@@ -239,8 +233,9 @@ def rules(page: Page) -> list[Measure | None]:
 def surely_below(teams: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
     """The teams whose whole 95 % interval lies below the rate of all.
 
-    >>> teams = pd.DataFrame({"team": ["a", "b"], "win_rate": [0.2, 0.25], "low": [0.15, 0.2], "high": [0.25, 0.35]})
+    >>> teams = pd.DataFrame({"team": ["a", "b"], "win_rate": [0.2, 0.25], "high": [0.25, 0.35]})
     >>> surely_below(teams, pd.DataFrame({"win_rate": [0.3]}))["team"].to_list()
     ['a']
     """
-    return teams[teams["high"] < whole["win_rate"].iloc[0]]
+    below: pd.DataFrame = teams[teams["high"] < whole["win_rate"].iloc[0]]
+    return below

@@ -132,8 +132,9 @@ def test_a_period_holds_its_first_day_and_not_the_day_after_its_last() -> None:
 
 
 @pytest.mark.parametrize(("word", "year_starts", "start"), [
-    ("day", 1, "2026-01-01"), ("week", 1, "2025-12-29"), ("month", 1, "2026-01-01"), ("quarter", 1, "2026-01-01"),
-    ("quarter", 12, "2025-12-01"), ("year", 1, "2026-01-01"), ("year", 7, "2025-07-01"), ("year", 2, "2025-02-01"),
+    ("day", 1, "2026-01-01"), ("week", 1, "2025-12-29"), ("month", 1, "2026-01-01"),
+    ("quarter", 1, "2026-01-01"), ("quarter", 12, "2025-12-01"), ("year", 1, "2026-01-01"),
+    ("year", 7, "2025-07-01"), ("year", 2, "2025-02-01"),
 ])  # fmt: skip
 def test_period_words_start_where_they_should(word: str, year_starts: int, start: str) -> None:
     table = kpis.bookings(deals(("won", 1, "2026-01-01")), by=word, fiscal_year_start=year_starts)
