@@ -17,7 +17,7 @@ report: $(READY) ## the demo company's report: reports/<last month>/index.html  
 	@$(RUN) -m salestrack report $(ARGS)
 
 test: $(READY) ## style, types and the whole test suite  (ARGS="-k win_rate" for a part)
-	@$(VENV)/bin/ruff check . && $(VENV)/bin/mypy && $(RUN) -m pytest $(ARGS)
+	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(RUN) -m pytest $(ARGS)
 
 check: $(READY) ## data quality of the demo company
 	@$(RUN) -m salestrack check $(ARGS)
@@ -28,8 +28,10 @@ lab: $(READY) ## JupyterLab on the notebooks
 bench: $(READY) ## the benchmarks: ratios against named rivals (minutes to an hour)
 	@$(RUN) -m benchmarks $(ARGS)
 
+# axe-playwright-python is there for the axe.min.js that it carries; the browser driver it names is not needed.
 lock: $(READY) ## renew requirements.lock from pyproject.toml (needs the network)
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	    --no-emit-package playwright --no-emit-package greenlet --no-emit-package pyee \
 	    --group lab --group test pyproject.toml --output-file requirements.lock $(ARGS)
 
 clean: ## remove the environment, the demo's store and all reports
@@ -44,10 +46,10 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.lock
 	@if $(RUN) -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r $(VENV)/uv.lock; then \
-	    $(VENV)/bin/uv pip install --quiet --python $(RUN) --require-hashes -r requirements.lock && \
+	    $(VENV)/bin/uv pip install --quiet --python $(RUN) --require-hashes --no-deps -r requirements.lock && \
 	    $(VENV)/bin/uv pip install --quiet --python $(RUN) --no-deps --no-build-isolation -e .; \
 	else \
-	    $(RUN) -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements.lock && \
+	    $(RUN) -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r requirements.lock && \
 	    $(RUN) -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e .; \
 	fi
 	@touch $@

@@ -76,7 +76,6 @@ def report(data: Path, month: str | None, language: str | None, only: str | None
 
     The last line printed is the path of the report's first page. A failing notebook publishes nothing.
     """
-    from salestrack.report import quick  # noqa: F401  (must come before the first Jupyter import)
     from salestrack.report.run import run_report
 
     chosen = [part.strip() for part in only.split(",") if part.strip()] if only else None
@@ -89,7 +88,7 @@ def report(data: Path, month: str | None, language: str | None, only: str | None
 @DATA_OPTION
 @MONTH_OPTION
 @click.option("--by", metavar="COLUMN,…", help="Group by columns or period words: month, quarter, year, team, segment, …")
-@click.option("--period", metavar="PERIOD", help="2026-10, 2026-Q3, 2026 or 2026-01-01:2026-04-01 (default: the month given, else all).")
+@click.option("--period", metavar="PERIOD", help="2026-10, 2026-Q3, 2026 or 2026-01-01:2026-04-01 (default: the month given, else all; with --by month, … always all).")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @click.option("--json", "form", flag_value="json", help="Print JSON: a list of rows.")
 @click.option("--explain", is_flag=True, help="Print the figure's definition instead.")
@@ -98,11 +97,11 @@ def kpi(name: str | None, data: Path, month: str | None, by: str | None, period:
     from salestrack import kpis
 
     if name is None:
-        width = max(map(len, kpis.__all__))
-        click.echo("\n".join(f"{n:{width}}  {getattr(kpis, n).card.description_en}" for n in kpis.__all__))
+        width = max(map(len, kpis.CARDS))
+        click.echo("\n".join(f"{card.name:{width}}  {card.description_en}" for _, card in sorted(kpis.CARDS.items())))
         return
-    if name not in kpis.__all__:
-        raise InputError.unknown_name("figure", name, kpis.__all__)
+    if name not in kpis.CARDS:
+        raise InputError.unknown_name("figure", name, sorted(kpis.CARDS))
     function = getattr(kpis, name)
     if explain:
         import inspect
@@ -116,10 +115,12 @@ def _kpi(function: Any, data: Path, month: str | None, by: str | None, period: s
     import inspect
 
     from salestrack.book import Book
+    from salestrack.periods import WORDS
 
     with Book.for_month(data, month) as book:
         options: dict[str, Any] = {"by": [b.strip() for b in by.split(",")]} if by else {}
-        chosen = tuple(period.split(":")) if period and ":" in period else period or month
+        in_time = any(word in WORDS for word in options.get("by", ()))  # a row per period: of all of them, not of one month
+        chosen = tuple(period.split(":")) if period and ":" in period else period or (None if in_time else month)
         takes_period = inspect.signature(function).parameters.get("period")
         if takes_period is not None:
             if chosen is None and takes_period.default is inspect.Parameter.empty:

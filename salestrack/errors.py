@@ -74,7 +74,7 @@ class InputError(SalestrackError):
     @classmethod
     def unknown_name(cls, kind: str, name: str, known: Iterable[str]) -> InputError:
         known = list(known)
-        return cls(f"there is no {kind} '{name}'{nearest(name, known) or ';'} known are {listed(known, 60)}")
+        return cls(f"there is no {kind} '{name}'{nearest(name, known) or f'; known are {listed(known, 60)}'}")
 
     @classmethod
     def bad_period(cls, text: str) -> InputError:

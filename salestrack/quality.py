@@ -30,13 +30,13 @@ NEWEST = {  # table: where its newest entry shows, and after how many days witho
 
 @dataclass(frozen=True)
 class Check:
-    """Rows of `table` that meet `where` are faulty; more than `share` of those in `among` raise the level.
+    """Rows of `table` that meet `where` are faulty; more than `share` of those in `among` raise the check.
 
     Attributes
     ----------
     where, among : SQL on the table as of the day; `{day}` is that day
     en, de : the faulty rows in words
-    level : what a raised check is worth
+    level : what a raised check is worth; of an error, fewer faulty rows than that are still a warning
     share : how large a share of faulty rows is still no reason to worry
     other : the table that it looks into; the check rests where the company has no such table
     """
@@ -67,6 +67,12 @@ SELECT unnest(list(deal_id)) FROM stored.deals WHERE NOT coalesce(is_deleted, FA
 GROUP BY account_id, amount, created_at::DATE
 HAVING account_id IS NOT NULL AND amount <> 0 AND count(*) > 1)"""
 
+_CLOSED_FIRST = """deal_id IN (
+SELECT deal_id FROM stored.deals
+WHERE closed_at < created_at OR closed_date < created_at::DATE - 1)"""  # a day: dates are local, times are not
+_CERTAIN = """deal_id IN (
+SELECT deal_id FROM stored.deals WHERE status = 'open' AND (probability >= 1 OR probability < 0))"""
+
 CHECKS = (
     Check(
         "won without amount",
@@ -80,10 +86,11 @@ CHECKS = (
     Check(
         "closed before created",
         "deals",
-        "closed_at < created_at",
+        _CLOSED_FIRST,
         "deals closed before they were created",
         "Deals, die vor ihrer Anlage geschlossen wurden",
         "fail",
+        share=0.01,
         among="status <> 'open'",
     ),
     Check(
@@ -93,6 +100,7 @@ CHECKS = (
         "deals with a negative amount",
         "Deals mit negativem Betrag",
         "fail",
+        share=0.01,
     ),
     Check(
         "perhaps twice",
@@ -105,7 +113,7 @@ CHECKS = (
     Check(
         "open but certain",
         "deals",
-        "probability >= 1 OR probability < 0",
+        _CERTAIN,
         "open deals with a probability of 100 % or below 0",
         "offene Deals mit einer Wahrscheinlichkeit von 100 % oder unter 0",
         among="status = 'open'",
@@ -163,6 +171,7 @@ CHECKS = (
         "leads qualified before they arrived",
         "Leads, die vor ihrem Eingang qualifiziert wurden",
         "fail",
+        share=0.01,
     ),
     Check(
         "not its lines",
@@ -180,6 +189,7 @@ CHECKS = (
         "survey answers outside their scale",
         "Umfrageantworten außerhalb ihrer Skala",
         "fail",
+        share=0.01,
     ),
     _unknown("deals", "account_id", "accounts", "deals of unknown customers", "Deals unbekannter Kunden"),
     _unknown(
@@ -216,12 +226,26 @@ def plausibility(book: Book) -> pd.DataFrame:
     for check in CHECKS:
         if check.name in counted:
             count, n = counted[check.name]
-            level = check.level if count > check.share * n else "ok"
             rows.append(
-                (check.name, check.table, count, n, count / n if n else None, level, check.en, check.de)
+                (
+                    check.name,
+                    check.table,
+                    count,
+                    n,
+                    count / n if n else None,
+                    _level(check, count, n),
+                    check.en,
+                    check.de,
+                )
             )
     table = pd.DataFrame(rows, columns=["check", "table", "count", "n", "share", "level", "en", "de"])
     return table.astype({"count": "int64", "n": "int64", "share": "float64"})
+
+
+def _level(check: Check, count: int, n: int) -> Level:
+    if count > check.share * n:
+        return check.level
+    return "warn" if count and check.level == "fail" else "ok"
 
 
 def _counted(book: Book) -> dict[str, tuple[int, int]]:

@@ -26,22 +26,27 @@ MAY_IMPORT = {
     "stats": set(),
     "world": {"errors", "schema"},
     "sources": {"errors", "config", "periods", "schema"},
-    "store": {"errors", "schema"},
-    "prepare": {"config", "schema", "sources"},
+    "store": {"errors", "schema", "sources"},
+    "history": {"errors"},
+    "prepare": {"config", "history", "schema", "sources"},
     "importing": {"errors", "config", "schema", "sources", "prepare", "store"},
     "views": {"prepare"},
     "book": {"errors", "config", "importing", "periods", "prepare", "schema", "store", "views"},
     "kpis": {"errors", "periods", "stats"},
     "models": {"errors", "stats", "book"},
     "quality": {"errors", "book", "schema", "stats", "store"},
+    "theme": set(),
     "i18n": {"errors", "periods"},
-    "theme": {"i18n"},
-    "charts": {"errors", "i18n", "kpis", "periods", "stats", "theme"},
-    "tables": {"errors", "i18n", "kpis", "theme"},
-    "show": {"book", "charts", "errors", "i18n", "kpis", "models", "periods", "tables", "theme"},
+    "markup": {"errors", "i18n"},
+    "findings": {"errors", "i18n", "theme"},
+    "charts": {"errors", "findings", "i18n", "markup", "theme"},
+    "cards": {"charts", "errors", "findings", "i18n", "markup", "theme"},
+    "blocks": {"charts", "errors", "findings", "i18n", "markup"},
+    "tables": {"cards", "charts", "errors", "i18n", "markup", "theme"},
+    "show": {"blocks", "cards", "charts", "errors", "findings", "i18n", "markup", "tables"},
     "page": {"book", "errors", "markup", "periods", "show"},
-    "stories": {"book", "errors", "i18n", "kpis", "models", "page", "periods", "quality", "show", "stats"},
-    "report": {"config", "errors", "i18n", "importing", "periods", "book", "store", "theme"},
+    "stories": {"blocks", "book", "charts", "errors", "findings", "i18n", "kpis", "markup", "models", "page", "periods", "prepare", "quality", "show", "stats"},
+    "report": {"book", "config", "errors", "i18n", "importing", "markup", "periods", "schema", "store", "theme"},
 }
 
 
@@ -55,7 +60,7 @@ def imported(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "salestrack":
-            parts = node.module.split(".")[1:2] or [alias.name for alias in node.names]
+            parts = node.module.split(".")[1:2] or [a.name for a in node.names if not a.name.startswith("__")]
             found.update(parts)
         elif isinstance(node, ast.Import):
             found.update(a.name.split(".")[1] for a in node.names if a.name.startswith("salestrack."))

@@ -155,7 +155,7 @@ def test_largest_has_stage_and_age_in_one_column_and_skips_unknown_amounts() -> 
     [
         pytest.param(
             True,
-            "1 open deals worth €1,000 are older than any deal was when it was won",
+            "Open deals that are older than any deal was when it was won: 1, worth €1,000;",
             id="overaged deals are counted",
         ),
         pytest.param(

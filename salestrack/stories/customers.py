@@ -39,7 +39,12 @@ CONTENT = {
 SCORE = {"en": "Net promoter score by quarter", "de": "Net Promoter Score nach Quartal"}
 VALUE = {"en": "Value of an order by quarter", "de": "Wert je Bestellung nach Quartal"}
 SPENT = ("campaign_name", "cost", "leads", "won", "bookings", "cost_per_won")
-LABELS = {"average_order_value": {"en": "Per order", "de": "Je Bestellung"}}
+LABELS = {
+    "average_order_value": {"en": "Per order", "de": "Je Bestellung"},
+    "bookings": {"en": "Won value", "de": "Wert"},
+    "cost_per_won": {"en": "Per won deal", "de": "Je gewonnenem Deal"},
+}
+CAMPAIGNS = {"en": "Campaigns", "de": "Kampagnen"}
 SEGMENTS = {
     "en": "Customers by segment, last twelve months",
     "de": "Kunden nach Segment, letzte zwölf Monate",
@@ -327,8 +332,8 @@ def content(page: Page) -> pd.DataFrame:
 
     Returns
     -------
-    `segment`, `promoters`, `detractors`, `net_promoter_score`, `low`, `high`, `n` (answers) and `response_rate`,
-    which is left out where nothing but answers is recorded.
+    `segment`, `promoters`, `detractors`, `net_promoter_score`, `low`, `high`, `n` (answers) and
+    `response_rate`, which is left out where nothing but answers is recorded.
     """
     table = asked(page.book, by="segment", period=page.last_12)
     columns = ["segment", "promoters", "detractors", "net_promoter_score", "low", "high", "n"]

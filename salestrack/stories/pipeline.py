@@ -114,10 +114,11 @@ def coverage(page: Page, quarter: Period) -> pd.DataFrame:
         return pd.DataFrame()
     spans = [quarter, quarter.shifted(3)]
     parts = [page.book.kpi(pipeline_coverage, period=span) for span in spans]
-    table = pd.concat(parts, ignore_index=True)
+    table: pd.DataFrame = pd.concat(parts, ignore_index=True)
     unset = table["note"] == "no_quota"
-    table[["quota", "remaining"]] = table[["quota", "remaining"]].mask(unset)
-    return table.assign(quarter=[pd.Timestamp(span.start) for span in spans])
+    table["quota"], table["remaining"] = table["quota"].mask(unset), table["remaining"].mask(unset)
+    table["quarter"] = [pd.Timestamp(span.start) for span in spans]
+    return table
 
 
 def shown(cover: pd.DataFrame) -> pd.DataFrame:

@@ -310,7 +310,7 @@ def stalled(leakage: pd.DataFrame) -> pd.DataFrame:
       stage_name  stalled_share   n
     0   Proposal           0.25  80
     """
-    share = leakage["stalled"] / leakage["open"].where(leakage["open"] > 0)
+    share = leakage["stalled"] / leakage["open"]
     return pd.DataFrame({"stage_name": leakage["stage_name"], "stalled_share": share, "n": leakage["open"]})
 
 

@@ -168,15 +168,25 @@ def cards(page: Page) -> list[Html]:
 def columns(loads: pd.DataFrame) -> list[str]:
     """The columns to show: of the uses of a row, acceptance and those that occur.
 
-    >>> columns(pd.DataFrame({"accepted": [0], "superseded": [2], "quarantined": [0], "excluded": [0], "footer": [0]}))
+    >>> columns(pd.DataFrame([[9, 2, 0, 0, 0]], columns=quality.USES))
     ['file', 'table_name', 'rows_read', 'accepted', 'superseded', 'balanced']
     """
     uses = [use for use in quality.USES if use == "accepted" or loads[use].any()]
     return ["file", "table_name", "rows_read", *uses, "balanced"]
 
 
+def short(loads: pd.DataFrame) -> pd.DataFrame:
+    """The loads with the bare names of their files, as long as no two folders have a file of the same name.
+
+    >>> list(short(pd.DataFrame({"file": ["crm/Lead.csv", "manual/costs.csv"]}))["file"])
+    ['Lead.csv', 'costs.csv']
+    """
+    bare = loads["file"].str.rsplit("/", n=1).str[-1]
+    return loads.assign(file=bare) if bare.nunique() == loads["file"].nunique() else loads
+
+
 def twice(loads: pd.DataFrame) -> dict[str, str] | None:
-    """The note that a file which fills two tables is listed, and summed up, for each of them; None if there is none."""
+    """The note that a file which fills two tables counts for each of them; None if there is no such file."""
     return TWICE if loads["file"].duplicated().any() else None
 
 

@@ -404,12 +404,11 @@ def too_old(found: WinProbability) -> dict[str, Any]:
             "de": "Kein offener Deal ist älter als der älteste, der je gewonnen wurde.",
         }
     return {
-        "en": "{n} open deals worth {value:money} are older than any deal was when it was won; the model "
-        "still gives them "
-        "{expected:money}, nothing in the past backs that.",
-        "de": "{n} offene Deals im Wert von {value:money} sind älter als jeder Deal, als er gewonnen wurde; "
-        "das Modell gibt "
-        "ihnen noch {expected:money}, die Vergangenheit stützt das nicht.",
+        "en": "Open deals that are older than any deal was when it was won: {n}, worth {value:money}; "
+        "the model still expects {expected:money} of them, which nothing in the past backs.",
+        "de": "Offene Deals, die älter sind als jeder Deal, als er gewonnen wurde: {n}, zusammen "
+        "{value:money}; "
+        "das Modell erwartet davon noch {expected:money}, was die Vergangenheit nicht stützt.",
         "n": len(old),
         "value": float(old["amount_base"].sum()),
         "expected": float(old["expected_value"].sum()),
@@ -488,8 +487,8 @@ def measures(book: Book, found: WinProbability, words: Words) -> list[dict[str, 
                     "de": "Überalterte Deals schließen oder mit neuem Kaufgrund neu anlegen.",
                 },
                 "rule": {
-                    "en": f"{old['n']} open deals are older than any that was won.",
-                    "de": f"{old['n']} offene Deals sind älter als jeder gewonnene.",
+                    "en": f"Open deals older than any that was won: {old['n']}.",
+                    "de": f"Offene Deals, die älter sind als jeder gewonnene: {old['n']}.",
                 },
                 "owner": "team_lead",
                 "metric": "open_pipeline",
