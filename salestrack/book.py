@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pandas as pd
 
-from salestrack import views
+from salestrack import duck, views
 from salestrack.config import Config, load_config
 from salestrack.errors import InputError, MissingData
 from salestrack.importing import import_company
@@ -46,8 +46,7 @@ class Book:
         zone = ZoneInfo(config.time_zone)
         midnight = datetime.combine(as_of + timedelta(days=1), time(), zone)
         self.at = views.Moment(as_of, midnight.astimezone(ZoneInfo("UTC")).replace(tzinfo=None))
-        self._con = duckdb.connect()
-        self._con.execute("SET TimeZone = 'UTC'")
+        self._con = duck.connect()
         self._made: set[str] = set()
         _stored(self._con, store)
         self._con.execute(f"CREATE VIEW assignment_spans AS {views.ASSIGNMENT_SPANS}")
@@ -175,7 +174,7 @@ def span(store: Store) -> tuple[Period, Period]:
 
     A month is full when no working day (Monday to Friday) of it comes after the newest fact.
     """
-    con = duckdb.connect()
+    con = duck.connect()
     try:
         _stored(con, store)
         parts = [f"SELECT min({c})::DATE AS first, max({c})::DATE AS last FROM stored.{t}" for t, c in FACTS.items()]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from salestrack.errors import BUSY, CANNOT_WRITE, DATA, IO, USAGE, InputError, SalestrackError, nearest
+from salestrack.periods import WORDS, Period
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from salestrack.book import Book
 
 DATA_OPTION = click.option(
     "--data", default="data/demo", show_default=True, metavar="DIR", type=click.Path(path_type=Path),
@@ -88,7 +93,7 @@ def report(data: Path, month: str | None, language: str | None, only: str | None
 @DATA_OPTION
 @MONTH_OPTION
 @click.option("--by", metavar="COLUMN,…", help="Group by columns or period words: month, quarter, year, team, segment, …")
-@click.option("--period", metavar="PERIOD", help="2026-10, 2026-Q3, 2026 or 2026-01-01:2026-04-01 (default: the month given, else all; with --by month, … always all).")
+@click.option("--period", metavar="PERIOD", help="2026-10, 2026-Q3, 2026 or 2026-01-01:2026-04-01 (default: the month given, else all; figures of a day, such as open_pipeline: all).")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @click.option("--json", "form", flag_value="json", help="Print JSON: a list of rows.")
 @click.option("--explain", is_flag=True, help="Print the figure's definition instead.")
@@ -104,31 +109,32 @@ def kpi(name: str | None, data: Path, month: str | None, by: str | None, period:
         raise InputError.unknown_name("figure", name, sorted(kpis.CARDS))
     function = getattr(kpis, name)
     if explain:
-        import inspect
-
         click.echo(inspect.getdoc(function))
         return
     click.echo(_table(_kpi(function, data, month, by, period), form))
 
 
 def _kpi(function: Any, data: Path, month: str | None, by: str | None, period: str | None) -> pd.DataFrame:
-    import inspect
-
     from salestrack.book import Book
-    from salestrack.periods import WORDS
 
     with Book.for_month(data, month) as book:
         options: dict[str, Any] = {"by": [b.strip() for b in by.split(",")]} if by else {}
-        in_time = any(word in WORDS for word in options.get("by", ()))  # a row per period: of all of them, not of one month
-        chosen = tuple(period.split(":")) if period and ":" in period else period or (None if in_time else month)
-        takes_period = inspect.signature(function).parameters.get("period")
-        if takes_period is not None:
-            if chosen is None and takes_period.default is inspect.Parameter.empty:
-                chosen = book.month.label
-            options["period"] = chosen
-        elif period:
-            raise InputError(f"{function.__name__} describes a day, not a period: give --month, and the figure is that of its last day")
+        if period:
+            options["period"] = tuple(period.split(":")) if ":" in period else period
+        elif (usual := _usual_period(function, book, month, options.get("by", ()))) is not None:
+            options["period"] = usual
         return book.kpi(function, **options)
+
+
+def _usual_period(function: Any, book: Book, month: str | None, by: Sequence[str]) -> Period | None:
+    """The month asked for; none for rows per period and for figures of a day, but their quarter where they need one."""
+    parameters = inspect.signature(function).parameters
+    of_a_day = "as_of" in parameters and parameters["as_of"].default is inspect.Parameter.empty
+    if parameters["period"].default is inspect.Parameter.empty:
+        start = book.config.fiscal_year_start_month
+        return book.month.containing("quarter", fiscal_year_start=start) if of_a_day else book.month
+    in_time = any(word in WORDS for word in by)
+    return book.month if month and not of_a_day and not in_time else None
 
 
 def _table(table: pd.DataFrame, form: str | None) -> str:

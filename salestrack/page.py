@@ -17,7 +17,7 @@ from salestrack.show import Show
 
 NOTHING = Html("", "")
 STOCKS = ("open_pipeline",)  # their period is that of the expected close, the card shows what is there on the day
-DRAWN = ("bars", "columns", "curve", "definitions", "finding", "forest", "funnel", "heatmap", "histogram", "lines", "measures",
+DRAWN = ("bars", "columns", "curve", "finding", "forest", "funnel", "heatmap", "histogram", "lines",
          "stacked", "strip", "table", "text")
 
 

@@ -91,7 +91,7 @@ SELECT d.deal_id, d.deal_name, d.account_id, v.credit_rep_id AS owner_rep_id, p.
        CASE WHEN v.status = 'open' THEN {cents("v.amount", "r.rate")} ELSE v.amount_base_cents END AS amount_base_cents,
        v.probability, d.created_at, {local_created} AS created_date, v.expected_close_date, v.closed_at, v.closed_date, v.closed_at_source,
        CASE WHEN v.status = 'lost' THEN d.lost_reason END AS lost_reason, v.pushes, v.reopened,
-       e.entered_at AS stage_entered_at, coalesce(l.created_at, k.created_at) AS lead_created_at, d.next_step
+       e.entered_at AS stage_entered_at, coalesce(l.created_at, k.created_at) AS lead_created_at
 FROM (SELECT * FROM stored.deal_versions
       WHERE valid_from < {at.before} AND (valid_to IS NULL OR valid_to >= {at.before}) AND status <> 'deleted') v
 JOIN stored.deals d USING (deal_id)

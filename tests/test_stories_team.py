@@ -43,9 +43,9 @@ def test_attainments_are_nobodys(reps: int, k: int, shown: list[float]) -> None:
     )
 
 
-def test_attainments_are_told_in_steps_of_five_points() -> None:
-    given = pd.Series([1.013, 0.48, NAN], index=["Ada", "Ben", "Cyd"])
-    assert_frame_equal(team.anonymous(given, 2), pd.DataFrame({"quota_attainment": [0.5, 1.0]}))
+def test_attainments_are_told_in_steps_of_five_points_and_never_reach_a_quota_by_rounding() -> None:
+    given = pd.Series([1.013, 0.999, 0.15, NAN], index=["Ada", "Ben", "Cyd", "Dan"])
+    assert_frame_equal(team.anonymous(given, 2), pd.DataFrame({"quota_attainment": [0.15, 0.95, 1.0]}))
 
 
 def test_credited_per_rep_counts_joiners_for_their_months() -> None:

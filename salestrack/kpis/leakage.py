@@ -10,7 +10,7 @@ import pandas as pd
 
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import masked_sum
+from salestrack.kpis._frames import masked_sum, summarise
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import number_of
 from salestrack.kpis._results import beside, divided, group_total, layout, note
@@ -28,6 +28,8 @@ from salestrack.periods import Period, PeriodLike
 from salestrack.stats.survival import (
     quantile_of_counts,
 )
+
+DAYS, DAY_ZERO = 1_000_000, 400_000  # room for the days of the years 875 to 3612 beside a number
 
 
 @card(
@@ -130,34 +132,44 @@ def _priced(x: Facts) -> Facts:
 def _units(x: Facts, as_of: date) -> Facts:
     """One row per deal and stage: days from the first entry to its end there, and how it ended.
 
-    `_cause` is 1 for a deal lost from here, 2 for one that moved on, 0 for one still here, -1 for a
-    deleted one; `_stay` adds up its stays, `_kind` is 1 for deals won since and 0 for those still here.
+    `_cause` is 1 for a deal lost from here, 2 for one that moved on, 0 for one still here, -1 for a deleted one;
+    `_stay` adds up its stays, `_kind` is 1 for deals won since and 0 for those still here.
     """
-    has = x.columns
-    unit = ["deal_id", "stage_name", *(["stage_order"] if "stage_order" in has else [])]
-    x = x.mark(**{word: nw.col(word).min().over(*unit) for word in x.words})
-    x = x.mark(
-        _last=nw.col("seq").max().over("deal_id"),
-        _here=nw.col("seq").max().over(*unit),
-        _stay=nw.col("_day").sum().over(*unit).cast(nw.Int64),
-        _in=nw.col("_in").min().over(*unit),
-        _won=day_known("won_at", as_of, has),
-    ).keep(nw.col("seq") == nw.col("_here"))
     lost = (nw.col("_exit") == "lost") & (nw.col("seq") == nw.col("_last"))
-    cause = (
-        nw.when(lost)
+    x = x.mark(_last=nw.col("seq").max().over("deal_id"), _won=day_known("won_at", as_of, x.columns))
+    x = x.mark(
+        _code=nw.when(lost)
         .then(nw.lit(1))
         .when(nw.col("_cause") == 1)
         .then(nw.lit(2))
         .otherwise(nw.col("_cause"))
-        .cast(nw.Int64)
     )
-    kind = nw.when(nw.col("_out").is_null()).then(nw.lit(0)).when(~nw.col("_won").is_null()).then(nw.lit(1))
-    x = x.mark(
-        _cause=cause,
-        _kind=kind.otherwise(nw.lit(2)).cast(nw.Int64),
-        _day=days_from("_in", nw.col("_out").fill_null(number_of(as_of))),
+    x = x.mark(_latest=_packed(nw.col("_out").fill_null(number_of(as_of))))
+    stage = [name for name in ("stage_order", "stage_name") if name in x.columns]
+    groups = [name for name in x.by if name not in x.words and name not in stage]
+    rows = summarise(
+        x.rows,
+        (*groups, "deal_id", *stage),
+        **{word: (word, "min") for word in x.words},
+        _in=("_in", "min"),
+        _stay=("_day", "sum"),
+        _won=("_won", "max"),
+        _cents0=("_cents0", "max"),
+        _latest=("_latest", "max"),
     )
+    return _unpacked(Facts(rows, x.by, x.function, x.fiscal_year_start))
+
+
+def _packed(end: nw.Expr) -> nw.Expr:
+    """Number of the stay, how it ended and its last day in one whole number, whose maximum is the latest stay's."""
+    return (nw.col("seq").cast(nw.Int64) * 4 + nw.col("_code").cast(nw.Int64) + 1) * DAYS + end + DAY_ZERO
+
+
+def _unpacked(x: Facts) -> Facts:
+    latest = nw.col("_latest").cast(nw.Int64)
+    x = x.mark(_cause=latest // DAYS % 4 - 1, _end=latest % DAYS - DAY_ZERO)
+    kind = nw.when(nw.col("_cause") == 0).then(nw.lit(0)).when(~nw.col("_won").is_null()).then(nw.lit(1))
+    x = x.mark(_day=days_from("_in", nw.col("_end")), _kind=kind.otherwise(nw.lit(2)).cast(nw.Int64))
     return x.mark(_lost_value=masked_sum(nw.col("_cause") == 1, "_cents0"))
 
 

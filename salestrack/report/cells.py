@@ -79,3 +79,30 @@ def short_title(node: Any, language: str, fallback: str) -> str:
     """The title for the navigation: from the notebook's metadata, else its first heading."""
     titles = node.metadata.get("salestrack", {}).get("title", {})
     return str(titles.get(language) or title_of(node, language, fallback))
+
+
+def without_silent_sections(cells: Sequence[Any]) -> list[Any]:
+    """The cells without sections (from a `##` heading to the next) whose code says nothing at all.
+
+    >>> from nbformat.v4 import new_code_cell, new_markdown_cell
+    >>> [c.source for c in without_silent_sections([new_markdown_cell("# T"), new_markdown_cell("## A"), new_code_cell("a")])]
+    ['# T']
+    """
+    sections: list[list[Any]] = [[]]
+    for cell in cells:
+        if cell.cell_type == "markdown" and any(level <= 2 for level, _ in headings(cell.source)):
+            sections.append([])
+        sections[-1].append(cell)
+    return [cell for section in sections if not _is_silent(section) for cell in section]
+
+
+def _is_silent(section: Sequence[Any]) -> bool:
+    code = [cell for cell in section if cell.cell_type == "code"]
+    return bool(code) and not any(_says(output) for cell in code for output in cell.get("outputs", []))
+
+
+def _says(output: Any) -> bool:
+    data = output.get("data")
+    if data is None:
+        return output.output_type != "stream" or output.name == "stdout"
+    return any("".join(text).strip() if isinstance(text, (str, list)) else text for text in data.values())

@@ -23,7 +23,7 @@ from traitlets.config import Config
 
 from salestrack.errors import InputError, ReportFailed
 from salestrack.periods import Period
-from salestrack.report.cells import NOT_SHOWN, in_language, place, short_title, tags, title_of
+from salestrack.report.cells import NOT_SHOWN, in_language, place, short_title, tags, title_of, without_silent_sections
 from salestrack.report.markup import finish_page
 from salestrack.report.texts import LANGUAGES, TEXTS, day_name, month_name
 
@@ -196,7 +196,7 @@ def prepared(node: Any, frame: Frame, *, strict: bool) -> tuple[Any, str]:
     for index, cell in enumerate(shown.cells):
         for output in cell.get("outputs", []):
             _describe(output, shown.cells, index, frame, strict)
-    shown.cells = [cell for cell in shown.cells if _is_shown(cell, frame.language)]
+    shown.cells = without_silent_sections([c for c in shown.cells if _is_shown(c, frame.language)])
     title = title_of(shown, frame.language, frame.notebook or TEXTS[frame.language]["report"])
     _take_title(shown, title)
     return shown, title

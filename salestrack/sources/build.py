@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from salestrack import duck
 from salestrack.config import Config
 from salestrack.errors import ReadError
 from salestrack.sources import formats, workbook
@@ -36,11 +37,9 @@ class Raw:
 
 def connect(work: Path, memory_limit: str, threads: int | None) -> duckdb.DuckDBPyConnection:
     """A DuckDB on disk in the folder `work`, so that large companies need no more memory than allowed."""
-    con = duckdb.connect(str(work / "import.duckdb"))
-    con.execute("SET enable_progress_bar = false")
+    con = duck.connect(str(work / "import.duckdb"))
     con.execute(f"SET memory_limit = {literal(memory_limit)}")
     con.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
-    con.execute("SET TimeZone = 'UTC'")
     if threads:
         con.execute(f"SET threads = {int(threads)}")
     for macro in formats.MACROS:

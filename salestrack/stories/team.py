@@ -18,7 +18,7 @@ STEP = 0.05  # attainments are told in steps of five points, so that none is a p
 
 
 def anonymous(attainments: pd.Series[float], k: int) -> pd.DataFrame:
-    """Attainments of single reps as nobody's: rounded, sorted, without ids; none if they are fewer than `k`.
+    """Attainments of single reps as nobody's: rounded down, sorted, without ids; none if they are fewer than `k`.
 
     Parameters
     ----------
@@ -33,14 +33,15 @@ def anonymous(attainments: pd.Series[float], k: int) -> pd.DataFrame:
     --------
     >>> anonymous(pd.Series([1.013, 0.48], index=["Ada", "Ben"]), k=2)
        quota_attainment
-    0               0.5
-    1               1.0
+    0              0.45
+    1              1.00
     >>> anonymous(pd.Series([1.013, 0.48]), k=5).empty
     True
     """
     known = attainments.dropna()
     shown = known if len(known) >= k else known.head(0)
-    told = ((shown / STEP).round() * STEP).round(2).sort_values(ignore_index=True)
+    steps = (shown / STEP + 1e-9) // 1  # down, so that nobody just below the quota seems to have reached it
+    told = (steps * STEP).round(2).sort_values(ignore_index=True)
     return pd.DataFrame({"quota_attainment": told.astype("float64")})
 
 
