@@ -19,11 +19,11 @@ PAGES = {
     "01": {"en": "Overview", "de": "Überblick"},
     "02": {"en": "Revenue", "de": "Umsatz"},
     "03": {"en": "Pipeline", "de": "Pipeline"},
-    "04": {"en": "Funnel", "de": "Trichter"},
+    "04": {"en": "Funnel", "de": "Funnel"},
     "05": {"en": "Activities", "de": "Aktivitäten"},
     "06": {"en": "Teams", "de": "Teams"},
     "07": {"en": "Customers", "de": "Kunden"},
-    "08": {"en": "Win probability", "de": "Gewinnwahrscheinlichkeit"},
+    "08": {"en": "Win probability", "de": "Abschlusschancen"},
     "09": {"en": "Forecast", "de": "Prognose"},
 }
 """The pages that show figures, by the number of their notebook."""
@@ -39,7 +39,7 @@ RESTS = {
     "orders": ("02 07", "orders and their value", "Bestellungen und ihr Wert"),
     "order_lines": ("07", "what is sold: upsell, cross-sell", "was verkauft wird: Upselling, Cross-Selling"),
     "quotas": ("01 02 03 06 09", "attainment and coverage of quotas", "Erreichung und Deckung der Quoten"),
-    "teams": ("06", "figures by team", "Werte nach Team"),
+    "teams": ("01 06", "figures by team", "Werte nach Team"),
     "territories": ("06", "figures by territory", "Werte nach Gebiet"),
     "activities": ("05", "the team's use of its time", "Zeitverwendung des Teams"),
     "rep_assignments": ("05", "selling time of the contracted hours", "Verkaufszeit an den Vertragsstunden"),
@@ -95,25 +95,23 @@ VERDICTS = {
         "Den Zahlen ist zu trauen: Keine Prüfung schlägt an.",
     ),
     "warn": (
-        "The figures can be used with care: {raised} of {checks} checks call for a look.",
-        "Die Zahlen sind mit Vorsicht zu verwenden: {raised} von {checks} Prüfungen verlangen einen Blick.",
+        "The figures can be used with care; to be looked at: {raised} of {checks} checks.",
+        "Die Zahlen sind mit Vorsicht zu verwenden; anzusehen: {raised} von {checks} Prüfungen.",
     ),
     "fail": (
-        "The figures cannot be trusted yet: {raised} of {checks} checks were raised, and at least one is "
+        "The figures cannot be trusted yet; raised: {raised} of {checks} checks, at least one of them as "
         "an error.",
-        "Den Zahlen ist noch nicht zu trauen: {raised} von {checks} Prüfungen schlagen an, mindestens eine "
-        "als Fehler.",
+        "Den Zahlen ist noch nicht zu trauen; es schlagen an: {raised} von {checks} Prüfungen, mindestens "
+        "eine als Fehler.",
     ),
 }
-READ_ALL = (
-    " {rows:count} rows were read from {files:count} files, none was refused.",
-    " {rows:count} Zeilen wurden aus {files:count} Dateien gelesen, keine abgewiesen.",
-)
 READ = (
-    " {rows:count} rows were read from {files:count} files; {refused:count} of them were refused, each "
-    "with its reason.",
-    " {rows:count} Zeilen wurden aus {files:count} Dateien gelesen; {refused:count} davon wurden "
-    "abgewiesen, jede mit Grund.",
+    " Rows refused: {refused:count} of {rows:count} that were read, each with its reason.",
+    " Abgewiesene Zeilen: {refused:count} von {rows:count} gelesenen, jede mit Grund.",
+)
+READ_ALL = (
+    " None of the {rows:count} rows read was refused.",
+    " Keine der {rows:count} gelesenen Zeilen wurde abgewiesen.",
 )
 
 
@@ -132,7 +130,6 @@ def verdict(book: Book) -> dict[str, Any]:
         "raised": int((levels != "ok").sum()),
         "checks": len(levels),
         "rows": int(read_once(loads)["rows_read"].sum()),
-        "files": int(loads["file"].nunique()),
         "refused": refused,
     }
 

@@ -228,9 +228,10 @@ LEAKAGE = (
     """
 WITH f AS (SELECT * REPLACE (CASE WHEN left_at::DATE <= '2026-04-20' THEN left_at END AS left_at), {keys}
            FROM stage_spells WHERE entered_at::DATE <= '2026-04-20'),
-v AS (SELECT *, max(seq) OVER (PARTITION BY deal_id) AS final, max(seq) OVER (PARTITION BY deal_id,
-    stage_order) AS latest,
-             min(entered_at) OVER (PARTITION BY deal_id, stage_order) AS since FROM f),
+v AS (SELECT *, max(seq) OVER (PARTITION BY deal_id) AS final,
+             max(seq) OVER (PARTITION BY {names} deal_id, stage_order) AS latest,
+             min(entered_at) OVER (PARTITION BY {names} deal_id, stage_order) AS since,
+             max(amount_base_cents) OVER (PARTITION BY {names} deal_id, stage_order) AS cents FROM f),
 w AS (SELECT *, CASE WHEN left_at IS NULL THEN 0 WHEN exit_type = 'lost' AND seq = final THEN 1
                      WHEN exit_type = 'deleted' THEN -1 ELSE 2 END AS cause,
              greatest(coalesce(left_at::DATE, DATE '2026-04-20') - since::DATE, 0) AS day FROM v
@@ -239,7 +240,7 @@ w AS (SELECT *, CASE WHEN left_at IS NULL THEN 0 WHEN exit_type = 'lost' AND seq
     + INCIDENCE
     + """
 SELECT {names} stage_order, stage_name, count(*) FILTER (cause = 1) AS lost,
-       coalesce(sum(amount_base_cents) FILTER (cause = 1), 0) / 100 AS lost_value, count(*)
+       coalesce(sum(cents) FILTER (cause = 1), 0) / 100 AS lost_value, count(*)
            FILTER (cause = 0) AS open,
        any_value(incidence) AS funnel_leakage, count(*) AS n
 FROM w JOIN i USING ({using}) GROUP BY ALL
