@@ -26,7 +26,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--deals", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--world", type=Path, help="a company written before by `salestrack world` (default: a new one)")
+    parser.add_argument(
+        "--world", type=Path, help="a company written before by `salestrack world` (default: a new one)"
+    )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         company = args.world or Path(folder) / "company"
@@ -42,7 +44,12 @@ def main() -> None:
 
         ours = [sys.executable, "-m", "salestrack", "import", "--data", str(company)]
         rival = [sys.executable, "-c", RIVAL, str(company / "raw"), str(parquet)]
-        print(report(f"import of {args.deals:,} deals: salestrack / pandas", *compare(ours, rival, rounds=args.rounds, before=empty)))
+        print(
+            report(
+                f"import of {args.deals:,} deals: salestrack / pandas",
+                *compare(ours, rival, rounds=args.rounds, before=empty),
+            )
+        )
 
 
 if __name__ == "__main__":

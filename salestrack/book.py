@@ -135,8 +135,11 @@ class Book:
             )
 
     def _definitions(self) -> dict[str, str]:
-        columns = {t: self._con.table(f"stored.{t}").columns for t in sorted(TABLES.keys() | self.store.tables.keys())
-                   if t not in ("deals", "credits")}
+        columns = {
+            t: self._con.table(f"stored.{t}").columns
+            for t in sorted(TABLES.keys() | self.store.tables.keys())
+            if t not in ("deals", "credits")
+        }
         zone = self.config.time_zone
         made = {name: views.fact(name, names, self.at) for name, names in columns.items()}
         made["deals"] = views.deals(self.at, self.config.currency, local_date("d.created_at", zone))
@@ -165,7 +168,9 @@ class Book:
     def __enter__(self) -> Book:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -177,7 +182,10 @@ def span(store: Store) -> tuple[Period, Period]:
     con = duck.connect()
     try:
         _stored(con, store)
-        parts = [f"SELECT min({c})::DATE AS first, max({c})::DATE AS last FROM stored.{t}" for t, c in FACTS.items()]
+        parts = [
+            f"SELECT min({c})::DATE AS first, max({c})::DATE AS last FROM stored.{t}"
+            for t, c in FACTS.items()
+        ]
         row = con.execute(f"SELECT min(first), max(last) FROM ({' UNION ALL '.join(parts)})").fetchone()
     finally:
         con.close()
@@ -206,5 +214,7 @@ def _stored(con: duckdb.DuckDBPyConnection, store: Store) -> None:
             escaped = str(path).replace("'", "''")
             con.execute(f"CREATE VIEW stored.{name} AS SELECT * FROM read_parquet('{escaped}')")
         else:
-            typed = ", ".join(f"CAST(NULL AS {c.duckdb_type}) AS {c.name}" for c in TABLES[name].columns.values())
+            typed = ", ".join(
+                f"CAST(NULL AS {c.duckdb_type}) AS {c.name}" for c in TABLES[name].columns.values()
+            )
             con.execute(f"CREATE VIEW stored.{name} AS SELECT {typed} WHERE FALSE")

@@ -21,10 +21,18 @@ if TYPE_CHECKING:
     from salestrack.book import Book
 
 DATA_OPTION = click.option(
-    "--data", default="data/demo", show_default=True, metavar="DIR", type=click.Path(path_type=Path),
+    "--data",
+    default="data/demo",
+    show_default=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
     help="The company's folder: salestrack.toml, raw/ with its exports, store/.",
 )
-MONTH_OPTION = click.option("--month", metavar="YYYY-MM", help="Month, for example 2026-10 (default: the last full month of the data).")
+MONTH_OPTION = click.option(
+    "--month",
+    metavar="YYYY-MM",
+    help="Month, for example 2026-10 (default: the last full month of the data).",
+)
 
 
 class Commands(click.Group):
@@ -34,7 +42,9 @@ class Commands(click.Group):
         found = super().get_command(ctx, name)
         if found is None:
             known = self.list_commands(ctx)
-            raise click.UsageError(f"there is no command '{name}'{nearest(name, known) or '; known are ' + ', '.join(known)}")
+            raise click.UsageError(
+                f"there is no command '{name}'{nearest(name, known) or '; known are ' + ', '.join(known)}"
+            )
         return found
 
 
@@ -55,7 +65,12 @@ def cli(debug: bool) -> None:
 
 @cli.command("import")
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
-@click.option("--as", "system", metavar="SYSTEM", help="Read the files as exports of this system (default: recognise them).")
+@click.option(
+    "--as",
+    "system",
+    metavar="SYSTEM",
+    help="Read the files as exports of this system (default: recognise them).",
+)
 @DATA_OPTION
 def import_(paths: tuple[Path, ...], system: str | None, data: Path) -> None:
     """Check and load exports: those in DIR/raw and those named here (they are copied there first).
@@ -71,12 +86,40 @@ def import_(paths: tuple[Path, ...], system: str | None, data: Path) -> None:
 @cli.command()
 @DATA_OPTION
 @MONTH_OPTION
-@click.option("--language", type=click.Choice(["de", "en"]), help="Language of the pages (default: the company's).")
+@click.option(
+    "--language", type=click.Choice(["de", "en"]), help="Language of the pages (default: the company's)."
+)
 @click.option("--only", metavar="03,08", help="Only these notebooks, by number or name; 01 is always made.")
-@click.option("--jobs", type=click.IntRange(1, 16), default=2, show_default=True, help="Notebooks that run at the same time.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, metavar="DIR", help="Where reports are published.")
-@click.option("--notebooks", type=click.Path(path_type=Path), metavar="DIR", help="Run the notebooks of this folder (default: notebooks/).")
-def report(data: Path, month: str | None, language: str | None, only: str | None, jobs: int, out: Path, notebooks: Path | None) -> None:
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 16),
+    default=2,
+    show_default=True,
+    help="Notebooks that run at the same time.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    metavar="DIR",
+    help="Where reports are published.",
+)
+@click.option(
+    "--notebooks",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Run the notebooks of this folder (default: notebooks/).",
+)
+def report(
+    data: Path,
+    month: str | None,
+    language: str | None,
+    only: str | None,
+    jobs: int,
+    out: Path,
+    notebooks: Path | None,
+) -> None:
     """Run the notebooks for a month and publish the report, all or nothing.
 
     The last line printed is the path of the report's first page. A failing notebook publishes nothing.
@@ -84,7 +127,9 @@ def report(data: Path, month: str | None, language: str | None, only: str | None
     from salestrack.report.run import run_report
 
     chosen = [part.strip() for part in only.split(",") if part.strip()] if only else None
-    page = run_report(data, month=month, language=language, out=out, only=chosen, jobs=jobs, notebooks=notebooks)
+    page = run_report(
+        data, month=month, language=language, out=out, only=chosen, jobs=jobs, notebooks=notebooks
+    )
     click.echo(page)
 
 
@@ -92,18 +137,36 @@ def report(data: Path, month: str | None, language: str | None, only: str | None
 @click.argument("name", required=False)
 @DATA_OPTION
 @MONTH_OPTION
-@click.option("--by", metavar="COLUMN,…", help="Group by columns or period words: month, quarter, year, team, segment, …")
-@click.option("--period", metavar="PERIOD", help="2026-10, 2026-Q3, 2026 or 2026-01-01:2026-04-01 (default: the month given, else all; figures of a day, such as open_pipeline: all).")
+@click.option(
+    "--by",
+    metavar="COLUMN,…",
+    help="Group by columns or period words: month, quarter, year, team, segment, …",
+)
+@click.option(
+    "--period",
+    metavar="PERIOD",
+    help="2026-10, 2026-Q3, 2026 or 2026-01-01:2026-04-01 (default: the month given, else all; figures of a day, such as open_pipeline: all).",
+)
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @click.option("--json", "form", flag_value="json", help="Print JSON: a list of rows.")
 @click.option("--explain", is_flag=True, help="Print the figure's definition instead.")
-def kpi(name: str | None, data: Path, month: str | None, by: str | None, period: str | None, form: str | None, explain: bool) -> None:
+def kpi(
+    name: str | None,
+    data: Path,
+    month: str | None,
+    by: str | None,
+    period: str | None,
+    form: str | None,
+    explain: bool,
+) -> None:
     """One figure as a table, or, without a NAME, the list of all figures."""
     from salestrack import kpis
 
     if name is None:
         width = max(map(len, kpis.CARDS))
-        click.echo("\n".join(f"{card.name:{width}}  {card.description_en}" for _, card in sorted(kpis.CARDS.items())))
+        click.echo(
+            "\n".join(f"{card.name:{width}}  {card.description_en}" for _, card in sorted(kpis.CARDS.items()))
+        )
         return
     if name not in kpis.CARDS:
         raise InputError.unknown_name("figure", name, sorted(kpis.CARDS))
@@ -148,12 +211,19 @@ def _table(table: pd.DataFrame, form: str | None) -> str:
     if form == "csv":
         return table.to_csv(index=False).rstrip("\n")
     shown = table.astype(object).where(table.notna(), "–")
-    return shown.map(lambda v: f"{v:,.4f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else v).to_string(index=False)
+    return shown.map(
+        lambda v: f"{v:,.4f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else v
+    ).to_string(index=False)
 
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--save", type=click.Path(path_type=Path), metavar="FILE.toml", help="Write the mapping to this file, to be edited.")
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Write the mapping to this file, to be edited.",
+)
 @DATA_OPTION
 def doctor(file: Path, save: Path | None, data: Path) -> None:
     """Explain what a file is, how each of its columns would be read, and which have no meaning here."""
@@ -180,11 +250,21 @@ def check(data: Path, month: str | None, form: str | None) -> None:
     from salestrack.book import Book
 
     with Book.for_month(data, month) as book:
-        parts = {"freshness": quality.freshness(book), "loads": quality.loads(book),
-                 "quarantine": quality.quarantine(book), "checks": quality.plausibility(book)}
+        parts = {
+            "freshness": quality.freshness(book),
+            "loads": quality.loads(book),
+            "quarantine": quality.quarantine(book),
+            "checks": quality.plausibility(book),
+        }
         level = quality.worst(book)
     if form == "json":
-        click.echo(json.dumps({"level": level} | {k: json.loads(_table(v, "json")) for k, v in parts.items()}, ensure_ascii=False, indent=2))
+        click.echo(
+            json.dumps(
+                {"level": level} | {k: json.loads(_table(v, "json")) for k, v in parts.items()},
+                ensure_ascii=False,
+                indent=2,
+            )
+        )
     else:
         for title, table in parts.items():
             click.echo(f"{title}\n{_table(table, None) if len(table) else 'none'}\n")
@@ -195,9 +275,15 @@ def check(data: Path, month: str | None, form: str | None) -> None:
 
 @cli.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--deals", type=click.IntRange(10, 10_000_000), default=2500, show_default=True, help="How many deals.")
+@click.option(
+    "--deals", type=click.IntRange(10, 10_000_000), default=2500, show_default=True, help="How many deals."
+)
 @click.option("--seed", type=int, help="Another company of the same kind (default: the demo company's seed).")
-@click.option("--no-signal", is_flag=True, help="A world in which nothing known about a deal tells whether it will be won.")
+@click.option(
+    "--no-signal",
+    is_flag=True,
+    help="A world in which nothing known about a deal tells whether it will be won.",
+)
 def world(out: Path, deals: int, seed: int | None, no_signal: bool) -> None:
     """Write an invented company's exports to OUT, with the truth about its deals beside them."""
     from salestrack.world import generate
@@ -228,7 +314,11 @@ def main() -> None:
     except BlockingIOError:
         _leave("another run is at work in this folder: try again when it has ended", BUSY, debug)
     except OSError as error:
-        _leave(f"{error.filename or 'the disk'}: {error.strerror or error}; make room or check the disk and run again", IO, debug)
+        _leave(
+            f"{error.filename or 'the disk'}: {error.strerror or error}; make room or check the disk and run again",
+            IO,
+            debug,
+        )
 
 
 def _leave(sentence: str, code: int, debug: bool) -> None:

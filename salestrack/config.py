@@ -130,7 +130,9 @@ def load_config(data_dir: Path | str) -> Config:
     except ValidationError as error:
         raise _explained(path, error) from None
     if config.privacy.person_level and not config.privacy.agreement:
-        raise ConfigError.wrong(path, "[privacy]", "person_level = true needs the agreement it rests on: set agreement = \"…\"")
+        raise ConfigError.wrong(
+            path, "[privacy]", 'person_level = true needs the agreement it rests on: set agreement = "…"'
+        )
     return config
 
 
@@ -139,7 +141,9 @@ def _explained(path: Path, error: ValidationError) -> ConfigError:
     place = [str(part) for part in first["loc"]]
     where = f"[{place[0]}] {'.'.join(place[1:])}".strip() if place else "file"
     if first["type"] == "extra_forbidden":
-        return ConfigError.wrong(path, where, f"unknown key{nearest(place[-1], _known(place[:-1])) or '; remove it'}")
+        return ConfigError.wrong(
+            path, where, f"unknown key{nearest(place[-1], _known(place[:-1])) or '; remove it'}"
+        )
     return ConfigError.wrong(path, where, first["msg"].removeprefix("Value error, "))
 
 

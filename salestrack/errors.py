@@ -78,7 +78,9 @@ class InputError(SalestrackError):
 
     @classmethod
     def bad_period(cls, text: str) -> InputError:
-        return cls(f"'{text}' is not a period: write a month as 2026-10, a quarter as 2026-Q3 or a year as 2026")
+        return cls(
+            f"'{text}' is not a period: write a month as 2026-10, a quarter as 2026-Q3 or a year as 2026"
+        )
 
     @classmethod
     def bad_month(cls, text: str) -> InputError:
@@ -108,11 +110,15 @@ class MissingData(SalestrackError):
 
     @classmethod
     def no_folder(cls, path: Path) -> MissingData:
-        return cls(f"there is no folder {path}: give the company's folder with --data, or make it and put exports into {path}/raw")
+        return cls(
+            f"there is no folder {path}: give the company's folder with --data, or make it and put exports into {path}/raw"
+        )
 
     @classmethod
     def no_raw(cls, path: Path) -> MissingData:
-        return cls(f"{path} has no files: put the exports of your systems there (CSV, XLSX) and run the command again")
+        return cls(
+            f"{path} has no files: put the exports of your systems there (CSV, XLSX) and run the command again"
+        )
 
     @classmethod
     def no_table(cls, table: str, company: str, has: Iterable[str]) -> MissingData:
@@ -120,7 +126,9 @@ class MissingData(SalestrackError):
 
     @classmethod
     def no_month(cls, month: str, company: str, first: str, last: str) -> MissingData:
-        return cls(f"{company} has no data for {month}: its data run from {first} to {last}, give one of these months with --month")
+        return cls(
+            f"{company} has no data for {month}: its data run from {first} to {last}, give one of these months with --month"
+        )
 
 
 class ReportFailed(SalestrackError):
@@ -158,7 +166,9 @@ class KpiError(InputError):
     @classmethod
     def wrong_type(cls, column: str, function: str, dtype: str, kind: str) -> KpiError:
         wanted = {"time": "dates", "number": "numbers", "text": "text", "flag": "true or false"}[kind]
-        return cls(f"{function}: the column '{column}' must hold {wanted}, it holds {dtype}: convert it before")
+        return cls(
+            f"{function}: the column '{column}' must hold {wanted}, it holds {dtype}: convert it before"
+        )
 
     @classmethod
     def has_zone(cls, column: str, function: str) -> KpiError:
@@ -203,7 +213,9 @@ class ReadError(DataError):
 
     @classmethod
     def zero_bytes(cls, file: str, line: int) -> ReadError:
-        return cls(f"{file}, line {line}: the file holds zero bytes, so it was damaged on its way: export it again")
+        return cls(
+            f"{file}, line {line}: the file holds zero bytes, so it was damaged on its way: export it again"
+        )
 
     @classmethod
     def undecodable(cls, file: str, line: int) -> ReadError:
@@ -215,7 +227,9 @@ class ReadError(DataError):
     ) -> ReadError:
         header = list(header)
         lacks = listed((f"'{name}'{nearest(name, header)}" for name in missing), 40)
-        near = f"the nearest is {system}/{kind}, which needs {lacks}" if kind else "there is none for its name"
+        near = (
+            f"the nearest is {system}/{kind}, which needs {lacks}" if kind else "there is none for its name"
+        )
         return cls(
             f"{file}: no mapping explains its columns ({near}): rename the columns, "
             f"or write a mapping with: salestrack doctor {file} --save"
@@ -230,7 +244,9 @@ class ReadError(DataError):
         return cls(f"{file}: the column '{column}' stands there twice: delete or rename one of the two")
 
     @classmethod
-    def missing_columns(cls, file: str, table: str, missing: Iterable[str], header: Iterable[str]) -> ReadError:
+    def missing_columns(
+        cls, file: str, table: str, missing: Iterable[str], header: Iterable[str]
+    ) -> ReadError:
         header = list(header)
         lacks = listed((f"'{name}'{nearest(name, header)}" for name in missing), 40)
         return cls(f"{file}: {table} cannot do without the columns {lacks}: export the file with them")
@@ -241,7 +257,9 @@ class ReadError(DataError):
 
     @classmethod
     def broken_row(cls, file: str, line: int, why: str) -> ReadError:
-        return cls(f"{file}, line {line}: the row cannot be read ({why}): correct it, or export the file again")
+        return cls(
+            f"{file}, line {line}: the row cannot be read ({why}): correct it, or export the file again"
+        )
 
     @classmethod
     def two_forms(cls, file: str, what: str, first: str, second: str) -> ReadError:

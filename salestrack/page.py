@@ -16,9 +16,24 @@ from salestrack.periods import Period
 from salestrack.show import Show
 
 NOTHING = Html("", "")
-STOCKS = ("open_pipeline",)  # their period is that of the expected close, the card shows what is there on the day
-DRAWN = ("bars", "columns", "curve", "finding", "forest", "funnel", "heatmap", "histogram", "lines",
-         "stacked", "strip", "table", "text")
+STOCKS = (
+    "open_pipeline",
+)  # their period is that of the expected close, the card shows what is there on the day
+DRAWN = (
+    "bars",
+    "columns",
+    "curve",
+    "finding",
+    "forest",
+    "funnel",
+    "heatmap",
+    "histogram",
+    "lines",
+    "stacked",
+    "strip",
+    "table",
+    "text",
+)
 
 
 class Page(Show):
@@ -49,7 +64,9 @@ class Page(Show):
         Raises InputError for a month or language that is none, MissingData for a folder or month that is not there.
         """
         if language not in (None, "", "de", "en"):
-            raise InputError(f"'{language}' is not a language of the pages{nearest(str(language), ('de', 'en')) or ':'} write de or en")
+            raise InputError(
+                f"'{language}' is not a language of the pages{nearest(str(language), ('de', 'en')) or ':'} write de or en"
+            )
         return cls(Book.for_month(_found(data), month or None), language or None)
 
     def needs(self, *tables: str) -> Html:
@@ -58,7 +75,15 @@ class Page(Show):
         self._silent = bool(lacking)
         return self.missing(*lacking) if lacking else NOTHING
 
-    def headline(self, kpi: Callable[..., pd.DataFrame], *, target: Any = None, months: int = 1, label: Any = None, note: Any = None) -> Html | None:
+    def headline(
+        self,
+        kpi: Callable[..., pd.DataFrame],
+        *,
+        target: Any = None,
+        months: int = 1,
+        label: Any = None,
+        note: Any = None,
+    ) -> Html | None:
         """The card of a KPI for the last `months` months: value, change on the same span a year ago, and 13 months as a line.
 
         None, and so no card, where the company lacks a table that the KPI needs.
@@ -72,7 +97,9 @@ class Page(Show):
         now = self.book.kpi(kpi, period=span)
         before = self.book.kpi(kpi, period=span.shifted(-12))
         trend = self.book.kpi(kpi, by="month", period=self.month.trailing(13)) if months == 1 else None
-        return self.card(now, kpi, compare=before, against="year", target=target, trend=trend, label=label, note=note)
+        return self.card(
+            now, kpi, compare=before, against="year", target=target, trend=trend, label=label, note=note
+        )
 
     def __getattribute__(self, name: str) -> Any:
         if name in DRAWN and super().__getattribute__("_silent"):

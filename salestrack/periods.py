@@ -57,7 +57,7 @@ class Period:
         if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(text), re.ASCII):
             raise InputError.bad_month(str(text))
         year, month = map(int, text.split("-"))
-        return cls.months(date(year, month, 1) if year else _refuse(text), 1)
+        return cls.months(date(year or _refuse(text), month, 1), 1)
 
     @classmethod
     def months(cls, start: date, count: int) -> Period:
@@ -65,7 +65,9 @@ class Period:
         return cls(start, month_start(month_index(start) + count))
 
     @classmethod
-    def parse(cls, text: str | Period | tuple[str | date, str | date], *, fiscal_year_start: int = 1) -> Period:
+    def parse(
+        cls, text: str | Period | tuple[str | date, str | date], *, fiscal_year_start: int = 1
+    ) -> Period:
         """A month `2026-10`, quarter `2026-Q3`, (fiscal) year `2026`, day `2026-10-31` or a pair of days.
 
         A fiscal year bears the number of the calendar year in which it ends.

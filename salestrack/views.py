@@ -57,7 +57,10 @@ def fact(table: str, columns: list[str], at: Moment) -> str:
     masked = MASKED.get(table, ())
     shown = [f"CASE WHEN {c} < {at.before} THEN {c} END AS {c}" if c in masked else c for c in columns]
     if table == "stage_spells":
-        shown = [f"CASE WHEN left_at < {at.before} THEN exit_type END AS exit_type" if c == "exit_type" else c for c in shown]
+        shown = [
+            f"CASE WHEN left_at < {at.before} THEN exit_type END AS exit_type" if c == "exit_type" else c
+            for c in shown
+        ]
     known = ""
     if stamp := DATED.get(table):
         end = f"{stamp} <= {at.day}" if stamp.endswith("date") else f"{stamp} < {at.before}"

@@ -17,7 +17,9 @@ def connection(**tables: list[dict[str, Any]]) -> duckdb.DuckDBPyConnection:
         if table.derived and name != "quarantine":
             continue
         columns = table.columns if table.derived else table.imported
-        con.execute(f"CREATE TABLE {name} ({', '.join(f'{c} {spec.duckdb_type}' for c, spec in columns.items())})")
+        con.execute(
+            f"CREATE TABLE {name} ({', '.join(f'{c} {spec.duckdb_type}' for c, spec in columns.items())})"
+        )
         for number, row in enumerate(tables.get(name, []), start=1):
             row = {"source_system": "test", "source_ref": f"{name}.csv#{number}", "is_deleted": False} | row
             marks = ", ".join("?" for _ in row)
@@ -26,10 +28,22 @@ def connection(**tables: list[dict[str, Any]]) -> duckdb.DuckDBPyConnection:
 
 
 STAGES = [
-    {"stage_id": "Q", "stage_name": "Qualification", "stage_order": 1, "stage_type": "open", "probability": 0.1},
+    {
+        "stage_id": "Q",
+        "stage_name": "Qualification",
+        "stage_order": 1,
+        "stage_type": "open",
+        "probability": 0.1,
+    },
     {"stage_id": "P", "stage_name": "Proposal", "stage_order": 2, "stage_type": "open", "probability": 0.5},
     {"stage_id": "W", "stage_name": "Closed Won", "stage_order": 3, "stage_type": "won", "probability": 1.0},
-    {"stage_id": "L", "stage_name": "Closed Lost", "stage_order": 4, "stage_type": "lost", "probability": 0.0},
+    {
+        "stage_id": "L",
+        "stage_name": "Closed Lost",
+        "stage_order": 4,
+        "stage_type": "lost",
+        "probability": 0.0,
+    },
 ]
 
 

@@ -16,11 +16,16 @@ def raw(company: Path) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
     for path in sorted(company.glob("raw/*/*.csv")):
-        con.execute(f"CREATE TABLE \"{path.stem}\" AS SELECT * FROM read_csv('{path}', all_varchar = true, header = true)")
+        con.execute(
+            f"CREATE TABLE \"{path.stem}\" AS SELECT * FROM read_csv('{path}', all_varchar = true, header = true)"
+        )
     for path in sorted(company.glob("raw/manual/*.xlsx")):
         head, *body = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
         con.execute(f"CREATE TABLE {path.stem} ({', '.join(f'{c} VARCHAR' for c in head)})")
-        con.executemany(f"INSERT INTO {path.stem} VALUES ({', '.join('?' * len(head))})", [[None if v == "" else str(v) for v in r] for r in body])
+        con.executemany(
+            f"INSERT INTO {path.stem} VALUES ({', '.join('?' * len(head))})",
+            [[None if v == "" else str(v) for v in r] for r in body],
+        )
     con.execute(
         """
         CREATE VIEW rates AS

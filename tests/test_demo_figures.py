@@ -88,7 +88,9 @@ def test_net_promoter_score(book: Book, raw: duckdb.DuckDBPyConnection) -> None:
     assert ours["net_promoter_score"] == pytest.approx(100 * (promoters - detractors) / n, abs=1e-9)
 
 
-@pytest.mark.parametrize("by", ["month", "owner_rep_id", "segment", "team", "territory", "lead_source", "deal_type"])
+@pytest.mark.parametrize(
+    "by", ["month", "owner_rep_id", "segment", "team", "territory", "lead_source", "deal_type"]
+)
 def test_bookings_are_the_sum_of_their_parts_to_the_cent(book: Book, by: str) -> None:
     whole = bookings(book.deals).iloc[0]
     parts = bookings(book.deals, by=by)
@@ -108,10 +110,19 @@ def test_the_open_pipeline_is_the_sum_of_its_parts_to_the_cent(book: Book, by: s
 def test_a_past_month_is_what_was_known_then() -> None:
     """Bookings of September as seen at its end: nothing that October brought may show in any table."""
     with Book.for_month(DEMO, "2026-09") as then:
-        for table, stamp in {"deals": "created_at", "activities": "started_at", "leads": "created_at", "stage_spells": "entered_at"}.items():
+        for table, stamp in {
+            "deals": "created_at",
+            "activities": "started_at",
+            "leads": "created_at",
+            "stage_spells": "entered_at",
+        }.items():
             newest = then.table(table).aggregate(f"max({stamp})").fetchall()[0][0]
             assert newest < then.at.cutoff
         later = then.deals.filter(f"closed_at >= {then.at.before}").aggregate("count(*)").fetchall()[0][0]
         assert later == 0
-        reached = then.stage_spells.filter(f"left_at >= {then.at.before} OR won_at >= {then.at.before}").aggregate("count(*)").fetchall()
+        reached = (
+            then.stage_spells.filter(f"left_at >= {then.at.before} OR won_at >= {then.at.before}")
+            .aggregate("count(*)")
+            .fetchall()
+        )
         assert reached[0][0] == 0

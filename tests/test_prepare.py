@@ -40,7 +40,9 @@ def test_a_won_deal_has_its_spells_and_its_closing_from_the_history() -> None:
         ("P", "2026-02-28 23:30:00", "won", "2026-02-28 23:30:00", "2026-02-28 23:30:00", None),
     ]
     closed = "SELECT status, closed_date::VARCHAR, closed_at_source, amount_base_cents FROM deal_versions ORDER BY valid_from"
-    assert rows(con, closed)[-1] == ("won", "2026-03-01", "history", 12000), "23:30 UTC is the next day in Berlin"
+    assert rows(con, closed)[-1] == ("won", "2026-03-01", "history", 12000), (
+        "23:30 UTC is the next day in Berlin"
+    )
     assert [r[0] for r in rows(con, closed)] == ["open", "open", "won"]
 
 
@@ -55,7 +57,12 @@ def test_a_reopened_deal_is_open_again_and_counts_where_it_closed_last() -> None
         ],
     )
     versions = "SELECT status, closed_date::VARCHAR, reopened FROM deal_versions ORDER BY valid_from"
-    assert rows(con, versions) == [("open", None, 0), ("lost", "2026-02-01", 0), ("open", None, 1), ("won", "2026-04-01", 1)]
+    assert rows(con, versions) == [
+        ("open", None, 0),
+        ("lost", "2026-02-01", 0),
+        ("open", None, 1),
+        ("won", "2026-04-01", 1),
+    ]
     assert rows(con, "SELECT stage_id, exit_type, is_first_entry FROM stage_spells ORDER BY seq") == [
         ("Q", "lost", True),
         ("P", "won", True),
@@ -102,10 +109,24 @@ def test_an_amount_set_back_to_unknown_is_unknown_and_not_the_old_one() -> None:
     [
         pytest.param([("2026-02-01 10:00:00", "2026-04-30")], 1, id="a later month is a push"),
         pytest.param([("2026-02-01 10:00:00", "2026-03-15")], 0, id="earlier is not"),
-        pytest.param([("2026-02-01 10:00:00", "2026-03-01"), ("2026-02-10 10:00:00", "2026-03-31")], 0, id="within the month is not"),
-        pytest.param([("2026-02-01 10:00:00", "2026-04-30"), ("2026-02-01 18:00:00", "2026-05-31")], 1, id="edits within a day count once"),
-        pytest.param([("2026-02-01 10:00:00", "2026-04-30"), ("2026-02-01 18:00:00", "2026-03-31")], 0, id="a slip put right the same day is none"),
-        pytest.param([("2026-02-01 10:00:00", "2026-04-30"), ("2026-02-20 10:00:00", "2026-05-31")], 2, id="two pushes"),
+        pytest.param(
+            [("2026-02-01 10:00:00", "2026-03-01"), ("2026-02-10 10:00:00", "2026-03-31")],
+            0,
+            id="within the month is not",
+        ),
+        pytest.param(
+            [("2026-02-01 10:00:00", "2026-04-30"), ("2026-02-01 18:00:00", "2026-05-31")],
+            1,
+            id="edits within a day count once",
+        ),
+        pytest.param(
+            [("2026-02-01 10:00:00", "2026-04-30"), ("2026-02-01 18:00:00", "2026-03-31")],
+            0,
+            id="a slip put right the same day is none",
+        ),
+        pytest.param(
+            [("2026-02-01 10:00:00", "2026-04-30"), ("2026-02-20 10:00:00", "2026-05-31")], 2, id="two pushes"
+        ),
     ],
 )
 def test_pushes(moves: list[tuple[str, str]], pushes: int) -> None:
@@ -120,7 +141,9 @@ def test_pushes(moves: list[tuple[str, str]], pushes: int) -> None:
 def test_a_push_counts_once_it_has_stood_for_a_day() -> None:
     moved = changed("d1", "expected_close_date", "2026-03-31", "2026-04-30", "2026-02-01 10:00:00")
     con = derived(deals=[deal()], deal_stage_history=[FIRST], deal_field_history=[moved])
-    assert rows(con, "SELECT valid_from::VARCHAR, valid_to::VARCHAR, pushes FROM deal_versions ORDER BY valid_from") == [
+    assert rows(
+        con, "SELECT valid_from::VARCHAR, valid_to::VARCHAR, pushes FROM deal_versions ORDER BY valid_from"
+    ) == [
         ("2026-01-05 09:00:00", "2026-02-01 10:00:00", 0),
         ("2026-02-01 10:00:00", "2026-02-02 10:00:00", 0),
         ("2026-02-02 10:00:00", None, 1),
@@ -130,14 +153,20 @@ def test_a_push_counts_once_it_has_stood_for_a_day() -> None:
 def test_a_close_date_set_on_closing_is_not_a_push() -> None:
     con = derived(
         deals=[deal(status="won", stage_id="W")],
-        deal_stage_history=[FIRST, entered("d1", 2, "W", "2026-05-02 10:00:00", expected_close_date="2026-05-02")],
+        deal_stage_history=[
+            FIRST,
+            entered("d1", 2, "W", "2026-05-02 10:00:00", expected_close_date="2026-05-02"),
+        ],
     )
     assert rows(con, "SELECT max(pushes) FROM deal_versions") == [(0,)]
 
 
 def test_without_a_history_the_closing_comes_from_the_field_and_says_so() -> None:
     con = derived(deals=[deal(status="lost", stage_id="L", expected_close_date="2026-02-10")])
-    assert rows(con, "SELECT status, stage_id, closed_date::VARCHAR, closed_at_source FROM deal_versions ORDER BY valid_from") == [
+    assert rows(
+        con,
+        "SELECT status, stage_id, closed_date::VARCHAR, closed_at_source FROM deal_versions ORDER BY valid_from",
+    ) == [
         ("open", None, None, None),
         ("lost", "L", "2026-02-10", "field"),
     ]
@@ -163,7 +192,15 @@ def test_without_a_rate_a_row_goes_to_quarantine_and_is_never_taken_one_to_one()
     con = derived(
         exchange_rates=RATES,
         deals=[deal(), deal("d2", currency_code="USD")],
-        costs=[{"cost_id": "c1", "cost_date": "2025-12-31", "cost_type": "ad_spend", "amount": 5, "currency_code": "CHF"}],
+        costs=[
+            {
+                "cost_id": "c1",
+                "cost_date": "2025-12-31",
+                "cost_type": "ad_spend",
+                "amount": 5,
+                "currency_code": "CHF",
+            }
+        ],
     )
     assert rows(con, "SELECT deal_id FROM deals") == [("d1",)]
     assert rows(con, "SELECT count(*) FROM costs") == [(0,)]
@@ -176,8 +213,26 @@ def test_without_a_rate_a_row_goes_to_quarantine_and_is_never_taken_one_to_one()
 def test_order_lines_take_the_day_and_the_rate_of_their_order() -> None:
     con = derived(
         exchange_rates=RATES,
-        orders=[{"order_id": "o1", "account_id": "a", "order_date": "2026-02-03", "order_status": "placed", "net_amount": 10, "currency_code": "CHF"}],
-        order_lines=[{"order_line_id": "l1", "order_id": "o1", "product_id": "p", "quantity": 1, "unit_price": 10, "line_amount": 10}],
+        orders=[
+            {
+                "order_id": "o1",
+                "account_id": "a",
+                "order_date": "2026-02-03",
+                "order_status": "placed",
+                "net_amount": 10,
+                "currency_code": "CHF",
+            }
+        ],
+        order_lines=[
+            {
+                "order_line_id": "l1",
+                "order_id": "o1",
+                "product_id": "p",
+                "quantity": 1,
+                "unit_price": 10,
+                "line_amount": 10,
+            }
+        ],
     )
     assert rows(con, "SELECT net_amount_base_cents FROM orders") == [(1100,)]
     assert rows(con, "SELECT line_amount_base_cents FROM order_lines") == [(1100,)]

@@ -46,8 +46,35 @@ MAY_IMPORT = {
     "tables": {"cards", "charts", "errors", "i18n", "markup", "theme"},
     "show": {"blocks", "cards", "charts", "errors", "findings", "i18n", "markup", "tables"},
     "page": {"book", "errors", "markup", "periods", "show"},
-    "stories": {"blocks", "book", "charts", "errors", "findings", "i18n", "kpis", "markup", "models", "page", "periods", "prepare", "quality", "show", "stats"},
-    "report": {"book", "config", "errors", "i18n", "importing", "markup", "periods", "schema", "store", "theme"},
+    "stories": {
+        "blocks",
+        "book",
+        "charts",
+        "errors",
+        "findings",
+        "i18n",
+        "kpis",
+        "markup",
+        "models",
+        "page",
+        "periods",
+        "prepare",
+        "quality",
+        "show",
+        "stats",
+    },
+    "report": {
+        "book",
+        "config",
+        "errors",
+        "i18n",
+        "importing",
+        "markup",
+        "periods",
+        "schema",
+        "store",
+        "theme",
+    },
 }
 
 
@@ -81,7 +108,9 @@ def test_nothing_on_the_right_is_imported_by_anything_on_the_left(path: Path) ->
 
 
 def test_conda_environment_has_the_packages_of_the_project() -> None:
-    wanted = dict(requirement(r) for r in PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["lab"])
+    wanted = dict(
+        requirement(r) for r in PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["lab"]
+    )
     wanted |= {n: b for n, b in map(requirement, PROJECT["dependency-groups"]["test"]) if n == "pytest"}
     wanted = {CONDA_NAMES.get(name, name): bound for name, bound in wanted.items()}
     listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
@@ -119,7 +148,9 @@ def catalogue() -> str:
     from salestrack import kpis
 
     cards = [getattr(kpis, name).card for name in kpis.__all__ if hasattr(getattr(kpis, name), "card")]
-    return "| figure | what it is |\n|---|---|\n" + "\n".join(f"| `{c.name}` | **{c.label_en}** ({c.label_de}): {c.description_en} |" for c in cards)
+    return "| figure | what it is |\n|---|---|\n" + "\n".join(
+        f"| `{c.name}` | **{c.label_en}** ({c.label_de}): {c.description_en} |" for c in cards
+    )
 
 
 def test_readme_lists_every_figure_as_its_card_says() -> None:
@@ -132,7 +163,8 @@ def test_readme_examples_run() -> None:
     import doctest
 
     failed, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
-    assert tried and not failed
+    assert tried
+    assert not failed
 
 
 @pytest.mark.parametrize("command", ["import", "report", "kpi", "check", "doctor", "world"])

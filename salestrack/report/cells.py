@@ -104,5 +104,5 @@ def _is_silent(section: Sequence[Any]) -> bool:
 def _says(output: Any) -> bool:
     data = output.get("data")
     if data is None:
-        return output.output_type != "stream" or output.name == "stdout"
+        return bool(output.output_type != "stream" or output.name == "stdout")
     return any("".join(text).strip() if isinstance(text, (str, list)) else text for text in data.values())

@@ -23,7 +23,15 @@ from traitlets.config import Config
 
 from salestrack.errors import InputError, ReportFailed
 from salestrack.periods import Period
-from salestrack.report.cells import NOT_SHOWN, in_language, place, short_title, tags, title_of, without_silent_sections
+from salestrack.report.cells import (
+    NOT_SHOWN,
+    in_language,
+    place,
+    short_title,
+    tags,
+    title_of,
+    without_silent_sections,
+)
 from salestrack.report.markup import finish_page
 from salestrack.report.texts import LANGUAGES, TEXTS, day_name, month_name
 

@@ -48,7 +48,10 @@ def soup(folder: Path, page: str) -> BeautifulSoup:
 def cards(folder: Path) -> dict[str, str]:
     """The headline figures of the overview by their labels."""
     found = soup(folder, "index").select(".card")
-    return {c.select_one(".card-label").get_text(strip=True): c.select_one(".card-value").get_text(strip=True) for c in found}
+    return {
+        c.select_one(".card-label").get_text(strip=True): c.select_one(".card-value").get_text(strip=True)
+        for c in found
+    }
 
 
 def test_there_is_a_page_per_notebook_and_the_record(demo: Path) -> None:
@@ -57,7 +60,8 @@ def test_there_is_a_page_per_notebook_and_the_record(demo: Path) -> None:
     assert {p.stem for p in (demo / "notebooks").glob("*.ipynb")} == set(NOTEBOOKS)
     record = json.loads((demo / "run.json").read_text(encoding="utf-8"))
     told = json.dumps(record)
-    assert all(len(entry["sha256"]) == 64 for entry in record["inputs"])
+    assert {len(sha256) for sha256 in record["data"]["inputs"].values()} == {64}
+    assert record["seconds"].keys() == set(NOTEBOOKS)
     assert all(name in told for name in NOTEBOOKS)
     assert "duckdb" in told
 
@@ -80,10 +84,12 @@ def test_the_headline_figures_are_those_of_plain_sql_over_the_raw_exports(demo: 
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("company", ["demo", "adventureworks", "german"])
-def test_a_page_is_whole_and_says_nothing_silly(request: pytest.FixtureRequest, company: str, page: str) -> None:
+def test_a_page_is_whole_and_says_nothing_silly(
+    request: pytest.FixtureRequest, company: str, page: str
+) -> None:
     whole = soup(request.getfixturevalue(company), page)
     text = whole.get_text(" ")
-    assert not re.search(r"\b(nan|NaN|None|NaT|inf|Traceback)\b", text)
+    assert not re.search(r"\b(nan|NaN|None(?! of)|NaT|inf|Traceback)\b", text)
     assert not whole.find_all("script")
     assert not [tag for tag in whole.find_all(src=True) if not tag["src"].startswith("data:")]
     assert not re.search(r"(?:src|href)=[\"']?https?:|url\(\s*[\"']?https?:", str(whole))
@@ -115,8 +121,22 @@ def test_axe_finds_no_violation(
 def test_plain_papermill_runs_a_notebook(tmp_path: Path) -> None:
     """As a scheduler or an analyst would call it, from the project's folder."""
     done = subprocess.run(
-        [sys.executable, "-m", "papermill", "notebooks/03_pipeline.ipynb", str(tmp_path / "out.ipynb"), "-p", "month", "2026-09"],
-        cwd=ROOT, capture_output=True, text=True,
+        [
+            sys.executable,
+            "-m",
+            "papermill",
+            "notebooks/03_pipeline.ipynb",
+            str(tmp_path / "out.ipynb"),
+            "-p",
+            "month",
+            "2026-09",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "30 September 2026" in (tmp_path / "out.ipynb").read_text(encoding="utf-8") or "2026-09" in (tmp_path / "out.ipynb").read_text(encoding="utf-8")
+    executed = json.loads((tmp_path / "out.ipynb").read_text(encoding="utf-8"))
+    shown = json.dumps([cell["outputs"] for cell in executed["cells"] if cell["cell_type"] == "code"])
+    assert "September 2026" in shown
+    assert "image/svg+xml" in shown
