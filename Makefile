@@ -17,7 +17,7 @@ report: $(READY) ## the demo company's report: reports/<last month>/index.html  
 	@$(RUN) -m salestrack report $(ARGS)
 
 test: $(READY) ## style, types and the whole test suite  (ARGS="-k win_rate" for a part)
-	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(RUN) -m pytest $(ARGS)
+	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(RUN) -m pytest -n auto --dist loadfile $(ARGS)
 
 check: $(READY) ## data quality of the demo company
 	@$(RUN) -m salestrack check $(ARGS)

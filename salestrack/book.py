@@ -30,7 +30,7 @@ FACTS = {  # what tells from when to when a company has data
     "leads": "created_at",
 }
 PERSONAL = ("owner_rep_id", "rep_id", "rep_name")
-KEPT_IN_MEMORY = 2_000_000  # deals; the as-of state of larger books is worked out anew for each question
+KEPT_IN_MEMORY = 2_000_000  # rows of a table; what a larger one was as of the day is worked out anew for each question
 Relation = duckdb.DuckDBPyRelation
 
 
@@ -156,8 +156,8 @@ class Book:
             return
         for needed in {"stage_spells": ["deals"], "credits": ["deals", "orders"]}.get(name, []):
             self._make(needed)
-        small = self.store.manifest["tables"].get("deals", {}).get("rows", 0) <= KEPT_IN_MEMORY
-        kind = "TABLE" if name == "deals" and small else "VIEW"
+        rows = self.store.manifest["tables"].get(name, {}).get("rows", 0)
+        kind = "TABLE" if rows <= KEPT_IN_MEMORY else "VIEW"
         self._con.execute(f"CREATE {kind} {name} AS {self._views[name]}")
         self._made.add(name)
 

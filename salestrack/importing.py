@@ -19,7 +19,8 @@ from salestrack.errors import InputError, MissingData, ReadError
 from salestrack.schema import CANONICAL, SCHEMA_VERSION, TABLES
 from salestrack.sources.build import SUFFIXES, Raw, build, connect
 from salestrack.sources.decode import sha256_of
-from salestrack.sources.mapping import literal, load_mappings, mapping_files, quoted, systems
+from salestrack.sources.mapping import load_mappings, mapping_files, quoted, systems
+from salestrack.sources.parquet import Files
 from salestrack.store import Store
 
 Progress = Callable[[str], None]
@@ -136,9 +137,10 @@ def _import(
             mappings = load_mappings(data / "mappings")
             system_of = _systems_of(data)
             raws = build(con, list(files.items()), mappings, config, work, system_of, hashes, progress)
-            derived = prepare.derive(con, config)
+            files_made = Files(con, built)
+            prepare.derive(con, config, files_made.write)
             log = _log(con, raws)
-            tables = _write_tables(con, raws, derived, built)
+            tables = _write_tables(con, raws, log, files_made)
         finally:
             con.close()
         inputs = [
@@ -203,7 +205,13 @@ def _code_hash() -> str:
     return _text_hash(
         [
             path
-            for path in [*paths, here / "prepare.py", here / "store.py", here / "importing.py"]
+            for path in [
+                *paths,
+                here / "history.py",
+                here / "prepare.py",
+                here / "store.py",
+                here / "importing.py",
+            ]
             if path.is_file()
         ]
     )
@@ -379,37 +387,25 @@ def _counts(
 
 
 def _write_tables(
-    con: duckdb.DuckDBPyConnection, raws: Sequence[Raw], derived: Sequence[str], built: Path
+    con: duckdb.DuckDBPyConnection, raws: Sequence[Raw], log: list[dict[str, Any]], files: Files
 ) -> dict[str, dict[str, Any]]:
-    """One Parquet file per table; a part that is a whole table is moved, not written again."""
-    _load_log_table(con, _log(con, raws))
-    tables: dict[str, dict[str, Any]] = {}
-    single = _single_parts(con, raws)
-    for name in [*CANONICAL, *derived, "load_log", "quarantine"]:
-        target = built / f"{name}.parquet"
-        if name in single:
-            rows = single[name].accepted
-            con.execute(f"DROP VIEW {quoted(name)}")
-            single[name].path.replace(target)
-        else:
-            done = con.execute(
-                f"COPY (SELECT * FROM {quoted(name)}) TO {literal(str(target))} "
-                "(FORMAT parquet, COMPRESSION zstd)"
-            ).fetchone()
-            rows = int(done[0]) if done else 0
-        tables[name] = store.entry(target, rows)
-    return tables
+    """The Parquet files of every table; a part that nothing changed is moved, not written again."""
+    _load_log_table(con, log)
+    untouched = _views(con) - files.pieces.keys()
+    for name in [*CANONICAL, "load_log", "quarantine"]:
+        if name in untouched:
+            for part in (part for raw in raws for part in raw.parts if part.table == name):
+                files.take(name, part.path, part.accepted)
+        elif name not in files.pieces:
+            files.write(name, f"SELECT * FROM {quoted(name)}")
+    return {name: store.entry(name, *found) for name, found in files.settle().items()}
 
 
-def _single_parts(con: duckdb.DuckDBPyConnection, raws: Sequence[Raw]) -> dict[str, Any]:
-    views = {
-        row[0]
-        for row in con.execute(
-            "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main'"
-        ).fetchall()
-    }
-    parts = [part for raw in raws for part in raw.parts if part.table in views]
-    return {part.table: part for part in parts if sum(other.table == part.table for other in parts) == 1}
+def _views(con: duckdb.DuckDBPyConnection) -> set[str]:
+    rows = con.execute(
+        "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main'"
+    ).fetchall()
+    return {row[0] for row in rows}
 
 
 def _load_log_table(con: duckdb.DuckDBPyConnection, log: list[dict[str, Any]]) -> None:

@@ -10,11 +10,12 @@ sees the old data or the new, whatever happens to the import.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class Store:
 
     @property
     def tables(self) -> dict[str, Path]:
-        """The Parquet file of every table."""
+        """The Parquet file of every table; a pattern (`deals.*.parquet`) where it has several."""
         return {name: self.folder / entry["file"] for name, entry in self.manifest["tables"].items()}
 
     @classmethod
@@ -63,9 +64,11 @@ class Store:
         return store
 
     def _check(self, verify: bool) -> None:
-        for path, entry in zip(self.tables.values(), self.manifest["tables"].values(), strict=True):
+        tables = self.manifest["tables"].values()
+        for piece in [piece for table in tables for piece in table.get("pieces", [table])]:
+            path = self.folder / piece["file"]
             size = path.stat().st_size if path.exists() else -1
-            if size != entry["bytes"] or (verify and sha256_of(path) != entry["sha256"]):
+            if size != piece["bytes"] or (verify and sha256_of(path) != piece["sha256"]):
                 raise ReadError.damaged(
                     path, "the file is missing" if size < 0 else "the file is not as it was written"
                 )
@@ -142,9 +145,14 @@ def publish(
     return Store(target, name, manifest)
 
 
-def entry(path: Path, rows: int) -> dict[str, Any]:
-    """What the manifest says about one file."""
-    return {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path), "rows": rows}
+def entry(name: str, paths: Sequence[Path], rows: int) -> dict[str, Any]:
+    """What the manifest says about the files of one table."""
+    pieces = [{"file": p.name, "bytes": p.stat().st_size, "sha256": sha256_of(p)} for p in paths]
+    if len(pieces) == 1:
+        return pieces[0] | {"rows": rows}
+    whole = hashlib.sha256("".join(str(piece["sha256"]) for piece in pieces).encode()).hexdigest()
+    size = sum(path.stat().st_size for path in paths)
+    return {"file": f"{name}.*.parquet", "bytes": size, "sha256": whole, "rows": rows, "pieces": pieces}
 
 
 def next_name(store_dir: Path, content: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from salestrack.sources.decode import Decoded, decode
 from salestrack.sources.locate import Located, locate
 from salestrack.sources.mapping import Mapping, literal, quoted
 from salestrack.sources.quarantine import create_quarantine
-from salestrack.sources.text import Text, read_text
+from salestrack.sources.text import Text, direct_text, read_text
 from salestrack.sources.typed import Part, Typing, unpivot_view
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
@@ -36,8 +37,8 @@ class Raw:
 
 
 def connect(work: Path, memory_limit: str, threads: int | None) -> duckdb.DuckDBPyConnection:
-    """A DuckDB on disk in the folder `work`, so that large companies need no more memory than allowed."""
-    con = duck.connect(str(work / "import.duckdb"))
+    """A DuckDB in memory; what does not fit in `memory_limit` goes to the folder `work`."""
+    con = duck.connect()
     con.execute(f"SET memory_limit = {literal(memory_limit)}")
     con.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
     if threads:
@@ -67,13 +68,13 @@ def build(
         if progress:
             progress(name)
         system, known = (as_system or {}).get(name), (hashes or {}).get(name, "")
-        raws += read_file(con, name, path, mappings, work, len(raws), system, known)
+        raws += read_file(con, name, path, mappings, work, len(raws), system, known, direct=True)
     _views(con, raws, mappings, config)
     for raw in raws:
         if progress:
             progress(raw.file)
         _type(con, raw, config, work)
-    consolidate(con, [part for raw in raws for part in raw.parts], config.time_zone)
+    consolidate(con, [part for raw in raws for part in raw.parts])
     return raws
 
 
@@ -86,18 +87,37 @@ def read_file(
     number: int = 0,
     system: str | None = None,
     sha256: str = "",
+    direct: bool = False,
 ) -> list[Raw]:
-    """The tables in one file as views of text: one for a text file, one per filled sheet of a workbook."""
+    """The tables in one file as views of text: one for a text file, one per filled sheet of a workbook.
+
+    With `direct`, files that look well-formed are not read yet (see `direct_text`).
+    """
     found: list[Raw] = []
     for sheet, decoded in _tables(path, name, work, sha256):
         where = f"{name} [{sheet}]" if sheet else name
         located = _located(decoded, where, sheet, mappings, system)
-        text = read_text(con, decoded, located, f"text {number + len(found)}", work)
-        unpivot_view(con, text, located)
-        found.append(Raw(where, decoded, located, text))
+        view = f"text {number + len(found)}"
+        text = direct_text(con, decoded, located, view) if direct and _once(located) else None
+        found.append(Raw(where, decoded, located, text or _stored(con, decoded, located, view, work)))
     if not found:
         raise ReadError.empty(name)
     return found
+
+
+def _once(located: Located) -> bool:
+    """Whether the text of such a file is needed only once, to fill one table."""
+    spec, mapping = located.spec, located.mapping
+    elsewhere = re.search(rf"\b{mapping.system}\.{re.escape(located.kind)}\b", mapping.model_dump_json())
+    return len(spec.to) == 1 and spec.unpivot is None and not elsewhere
+
+
+def _stored(
+    con: duckdb.DuckDBPyConnection, decoded: Decoded, located: Located, view: str, work: Path
+) -> Text:
+    text = read_text(con, decoded, located, view, work)
+    unpivot_view(con, text, located)
+    return text
 
 
 def _tables(path: Path, name: str, work: Path, sha256: str = "") -> list[tuple[str, Decoded]]:
@@ -165,9 +185,16 @@ def _crosswalk(con: duckdb.DuckDBPyConnection, system: str, name: str, sql: str,
 
 def _type(con: duckdb.DuckDBPyConnection, raw: Raw, config: Config, work: Path) -> None:
     for table in raw.found.spec.to:
-        part = Typing(con, raw.file, raw.found, raw.text, table, config).run(
-            work / f"{raw.text.view} {table}.parquet"
+        target = work / f"{raw.text.view} {table}.parquet"
+        part = (
+            Typing(con, raw.file, raw.found, raw.text, table, config).run_direct(target)
+            if raw.text.direct
+            else None
         )
+        if part is None:
+            if raw.text.direct:
+                raw.text = _stored(con, raw.decoded, raw.found, raw.text.view, work)
+            part = Typing(con, raw.file, raw.found, raw.text, table, config).run(target)
         raw.parts.append(part)
         _refuse_too_many(con, raw.file, part, config.imports.max_quarantine_share)
 

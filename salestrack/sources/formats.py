@@ -68,6 +68,8 @@ class Formats:
     dates: dict[str, str] = field(default_factory=dict)
     zoned: dict[str, str] = field(default_factory=dict)
     separators: frozenset[str] = frozenset()
+    plain: bool = False
+    """Every number and date is in the form that DuckDB reads without help; anything else counts as bad."""
 
     def record(self) -> dict[str, object]:
         """What the load log keeps."""
@@ -235,6 +237,20 @@ def _settled_slashes(
         if not order:
             raise ReadError.ask_format(file, "dates", example, "date_format", '"dmy" or "mdy"')
     return forms | {name: f"slash:{order}" for name in slashed}
+
+
+def plain_utc_sql(cell: str, zone: str) -> str:
+    """SQL that reads an ISO time with Z, or one without any zone, as a UTC TIMESTAMP; NULL for others."""
+    stamp = f"TRY_CAST({cell} AS TIMESTAMP)"
+    local = f"{stamp} AT TIME ZONE {literal(zone)} AT TIME ZONE 'UTC'"
+    return f"CASE WHEN right({cell}, 1) = 'Z' THEN {stamp} WHEN length({cell}) <= 16 THEN {local} END"
+
+
+def plain_day_sql(cell: str, zone: str) -> str:
+    """SQL that reads an ISO day, or an ISO time with Z as a local day of `zone`; NULL for others."""
+    stamp = f"TRY_CAST({cell} AS TIMESTAMP)"
+    local = f"CAST({stamp} AT TIME ZONE 'UTC' AT TIME ZONE {literal(zone)} AS DATE)"
+    return f"CASE WHEN length({cell}) = 10 THEN TRY_CAST({cell} AS DATE) WHEN right({cell}, 1) = 'Z' THEN {local} END"
 
 
 def stamp_sql(cell: str, form: str) -> str:

@@ -46,6 +46,8 @@ class Text:
     footer: int = 0
     footer_lines: tuple[int, ...] = ()
     bad: list[BadRow] = field(default_factory=list)
+    direct: bool = False
+    """The view reads the file itself and `rows` counts its lines: not yet looked at, only hoped to be in order."""
 
 
 def read_text(con: duckdb.DuckDBPyConnection, source: Decoded, found: Located, view: str, work: Path) -> Text:
@@ -58,6 +60,35 @@ def read_text(con: duckdb.DuckDBPyConnection, source: Decoded, found: Located, v
     text.footer_lines = _totals(con, text)
     text.footer += len(text.footer_lines)
     return text
+
+
+def direct_text(con: duckdb.DuckDBPyConnection, source: Decoded, found: Located, view: str) -> Text | None:
+    """The view `view` straight over a file that looks as if every line were a row; None where it does not.
+
+    A file with a total at its end does not, and whoever reads the view must see as many rows as there are lines.
+    """
+    if any(TOTAL.match(next((cell for cell in row if cell.strip()), "")) for row in _tail(source, found)):
+        return None
+    cells = ", ".join(f"c{i} AS {quoted(name)}" for i, name in enumerate(found.columns))
+    reader = read_csv_sql(source.path, len(found.columns), found.delimiter, found.skip, found.spec.nulls)
+    con.execute(
+        f"CREATE OR REPLACE VIEW {quoted(view)} AS "
+        f"SELECT row_number() OVER () + {found.skip} AS _line, {cells} FROM {reader}"
+    )
+    return Text(view, found.columns, _lines(source, found), direct=True)
+
+
+def _lines(source: Decoded, found: Located) -> int:
+    return source.newlines + (not source.ends_with_newline) - found.skip
+
+
+def _tail(source: Decoded, found: Located) -> list[list[str]]:
+    """The last rows of the file, more or less."""
+    with source.path.open("rb") as file:
+        file.seek(max(0, file.seek(0, 2) - (1 << 16)))
+        text = file.read().decode("utf-8", "replace")
+    last = text.splitlines()[-FOOTER_ROWS:]
+    return list(csv.reader(last, delimiter=found.delimiter))
 
 
 def read_csv_sql(
@@ -82,7 +113,7 @@ def _fast(
         rows = _copy(con, f"SELECT * FROM {reader}", target)
     except duckdb.Error:
         return None
-    lines = source.newlines + (not source.ends_with_newline) - found.skip
+    lines = _lines(source, found)
     line = f"file_row_number + {found.skip + 1}"
     if lines != rows:
         inside = " + ".join(
