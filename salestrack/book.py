@@ -30,7 +30,9 @@ FACTS = {  # what tells from when to when a company has data
     "leads": "created_at",
 }
 PERSONAL = ("owner_rep_id", "rep_id", "rep_name")
-KEPT_IN_MEMORY = 2_000_000  # rows of a table; what a larger one was as of the day is worked out anew for each question
+KEPT_IN_MEMORY = (
+    2_000_000  # rows of a table; what a larger one was as of the day is worked out anew for each question
+)
 Relation = duckdb.DuckDBPyRelation
 
 
@@ -147,6 +149,7 @@ class Book:
         made["activities"] = views.activities(columns["activities"], self.at, local_date("started_at", zone))
         made["orders"] = views.orders(columns["orders"], self.at)
         made["leads"] = views.leads(columns["leads"], self.at, local_date("created_at", zone))
+        made["costs"] = views.costs(columns["costs"], self.at)
         made["quotas"] = views.quotas(columns["quotas"], self.at)
         made["credits"] = views.credits(self.config.quota.credit, self.at)
         return made

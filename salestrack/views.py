@@ -20,7 +20,7 @@ DATED = {  # plain facts: the column whose time says since when the fact is know
     "leads": "created_at",
     "orders": "order_date",
     "stage_spells": "entered_at",
-    "surveys": "responded_at",
+    "surveys": "coalesce(responded_at, sent_at)",  # an unanswered one is known since it was sent
     "web_traffic": "date",
 }
 MASKED = {  # milestones that a fact reaches later: unknown until they happen
@@ -144,8 +144,17 @@ LEFT JOIN stored.territories y ON y.territory_id = f.territory_id
 
 
 def leads(columns: list[str], at: Moment, local_created: str) -> str:
-    """SQL for the leads known then, with the local day of arrival."""
-    return f"SELECT *, {local_created} AS created_date FROM ({fact('leads', columns, at)})"
+    """SQL for the leads known then, with the local day of arrival and the owner's team and territory on that day."""
+    return f"""
+SELECT f.*, a.team_id, a.team, a.territory
+FROM (SELECT *, {local_created} AS created_date FROM ({fact("leads", columns, at)})) f
+{assignment("f.owner_rep_id", "f.created_date")}
+"""
+
+
+def costs(columns: list[str], at: Moment) -> str:
+    """SQL for the costs known then, with the name of the team that they are booked on."""
+    return f"SELECT f.*, t.team_name AS team FROM ({fact('costs', columns, at)}) f LEFT JOIN stored.teams t USING (team_id)"
 
 
 def quotas(columns: list[str], at: Moment) -> str:

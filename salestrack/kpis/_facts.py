@@ -125,19 +125,24 @@ def named_groups(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return table
 
 
+def own_names(columns: Iterable[str]) -> list[str]:
+    """The columns that came with the frame; those made on the way begin with an underscore."""
+    return [name for name in columns if not name.startswith("_")]
+
+
 def alternatives(x: Facts, *names: str) -> str:
     """The first of these columns that the frame has; none is an error that names the first."""
     columns = x.columns
     for name in names:
         if name in columns:
             return name
-    raise KpiError.missing_column(names[0], x.function, [c for c in columns if not c.startswith("_")])
+    raise KpiError.missing_column(names[0], x.function, own_names(columns))
 
 
 def _check(groups: Sequence[str], columns: Sequence[str], function: str) -> None:
     for name in groups:
         if name not in WORDS and name not in columns:
-            raise KpiError.unknown_group(name, function, columns)
+            raise KpiError.unknown_group(name, function, own_names(columns))
 
 
 def _group(name: str, schema: nw.Schema, date: str, fiscal_year_start: int) -> nw.Expr:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from salestrack.errors import KpiError
-from salestrack.kpis._facts import Facts
+from salestrack.kpis._facts import Facts, own_names
 from salestrack.kpis._frames import small
 
 CENTS = "_cents"
@@ -22,7 +22,7 @@ def with_cents(x: Facts, stem: str = "amount", into: str = CENTS) -> Facts:
     if f"{stem}_base" in columns:
         return x.mark(**{into: hundredths(f"{stem}_base")})
     if stem not in columns:
-        raise KpiError.missing_column(f"{stem}_base_cents", x.function, [c for c in columns if c[:1] != "_"])
+        raise KpiError.missing_column(f"{stem}_base_cents", x.function, own_names(columns))
     _one_currency(x, stem)
     return x.mark(**{into: hundredths(stem)})
 

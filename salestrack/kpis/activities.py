@@ -12,7 +12,7 @@ import pandas as pd
 
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
-from salestrack.kpis._facts import By, Facts, facts
+from salestrack.kpis._facts import By, Facts, facts, own_names
 from salestrack.kpis._frames import flag, frame, masked_sum, small, summarise
 from salestrack.kpis._periods import MONTHS, day_number, number_of
 from salestrack.kpis._results import divided, group_total, layout, note, outer, ratio
@@ -250,7 +250,7 @@ def _assignments(rep_assignments: Any, x: Facts, groups: list[str]) -> pd.DataFr
 def _known(groups: Sequence[str], names: dict[str, str], r: Facts) -> list[str]:
     for name in groups:
         if name not in names and name not in r.columns:
-            raise KpiError.unknown_group(name, f"{r.function} (rep_assignments)", r.columns)
+            raise KpiError.unknown_group(name, f"{r.function} (rep_assignments)", own_names(r.columns))
     return list(groups)
 
 

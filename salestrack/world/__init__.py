@@ -42,7 +42,7 @@ credit = "deals"
 
 [goals]
 win_rate = 0.32
-selling_time_share = 0.38
+selling_time_share = 0.30
 net_promoter_score = 35
 pipeline_coverage = 3.0
 """
@@ -65,6 +65,7 @@ def generate(out: Path | str, **parameters: Any) -> World:
         raise CannotWrite(f"{folder} already holds data: give a folder without raw and truth")
     market, crm_folder, manual = Market(world), folder / "raw" / "salesforce", folder / "raw" / "manual"
     wins, first_win = _write_blocks(world, market, crm_folder, folder / "truth")
+    crm.repeat_newest(world, crm_folder)
     crm.write_people(world, market, crm_folder)
     crm.write_accounts(world, market, first_win, crm_folder)
     commerce.write_products(crm_folder)
@@ -186,7 +187,8 @@ def _write_blocks(world: World, market: Market, crm_folder: Path, truth_folder: 
         found = activities.contacts(block.activities, first, random)
         done = activities.write(world, found, done, random, crm_folder)
         _write_truth(block, first, truth_folder)
-    activities.write(world, activities.time_sheets(world, market), done, Random(world, 21), crm_folder)
+    for found in (activities.care(world, market), activities.time_sheets(world, market)):
+        done = activities.write(world, found, done, Random(world, 21, done[0]), crm_folder)
     return Wins.join(wins), first_win
 
 

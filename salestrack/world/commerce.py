@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import datetime, time
 from pathlib import Path
 
 import numpy as np
 
 from salestrack.world import labels, writing
-from salestrack.world.parameters import Floats, Ints, Random, World, day_number, day_of
+from salestrack.world.parameters import Floats, Ints, Random, World, day_number
 from salestrack.world.people import Market
 
 FAMILY_OF = {"Software": 0, "Machines": 1, "Services": 2, "Spare Parts": 3}
@@ -219,32 +218,43 @@ def write_products(to: Path) -> None:
     writing.append(to / "Product2.csv", cells)
 
 
+RESPONSE = 0.35
+"""Share of the customers asked who answer."""
 SCORES = (0.01, 0.01, 0.01, 0.03, 0.03, 0.05, 0.05, 0.12, 0.17, 0.25, 0.27)
 
 
 def write_surveys(world: World, market: Market, first_win: Ints, to: Path) -> None:
-    """surveys.xlsx: what customers answered to the question of recommendation; France is less content."""
+    """surveys.csv: whom the question of recommendation was sent to, and the answers; France is less content."""
     random, accounts = Random(world, 31), market.accounts
-    start, end = day_number(world.start), day_number(world.end)
+    end = day_number(world.end)
     customers = np.flatnonzero(((first_win >= 0) & (first_win < end - 30)) | (accounts.customer > 0))
     size = min(world.scale(320, 0.7), 50_000) if len(customers) else 0
-    account = (
-        customers[np.floor(random.uniform(size) * len(customers)).astype(np.int64)] if size else customers
-    )
-    since = np.maximum(np.where(accounts.customer[account] > 0, start, first_win[account] + 14), start)
-    day = since + np.floor(random.uniform(size) * (end - 12 - since)).astype(np.int64)
-    asked, order = day, np.argsort(day, kind="stable")
+    account, asked = _asked(world, market, first_win, customers, random.uniform(2, size))
     score = scores(random.uniform(size), market.seat_territory[accounts.seat[account]] == 4)
-    answered, minute = np.minimum(day + random.whole(size, 1, 12), end), random.whole(size, 7 * 60, 16 * 60)
-    ids = [writing.words(writing.ids(kind, account)) for kind in ("account", "contact")]
-    rows = [
-        (f"S{i + 1:05d}", "nps", int(score[k]), _moment(answered[k], minute[k]), _moment(asked[k], 6 * 60),
-         ids[0][k], ids[1][k])
-        for i, k in enumerate(order)
-    ]  # fmt: skip
-    head = ("response_id", "survey_type", "score", "responded_at", "sent_at", "account_id",
-            "contact_id")  # fmt: skip
-    writing.write_xlsx(to / "surveys.xlsx", "surveys", head, rows)
+    answered, minute = np.minimum(asked + random.whole(size, 1, 12), end), random.whole(size, 7 * 60, 16 * 60)
+    silent = np.full(round(size * (1 / RESPONSE - 1)), -1)
+    more = _asked(world, market, first_win, customers, random.uniform(2, len(silent)))
+    account, asked = np.append(account, more[0]), np.append(asked, more[1])
+    order = np.argsort(asked, kind="stable")
+    cells = {
+        "response_id": np.hstack([writing.always("S", len(order)), writing.number(np.arange(len(order)) + 1, 5)]),
+        "survey_type": writing.always("nps", len(order)),
+        "score": writing.number(np.append(score, silent)[order]),
+        "responded_at": _moments(np.append(answered, silent)[order], np.append(minute, silent * 0)[order]),
+        "sent_at": _moments(asked[order], np.full(len(order), 6 * 60)),
+        "account_id": writing.ids("account", account[order]),
+        "contact_id": writing.ids("contact", account[order]),
+    }
+    writing.append(to / "surveys.csv", cells)
+
+
+def _asked(world: World, market: Market, first_win: Ints, customers: Ints, u: Floats) -> tuple[Ints, Ints]:
+    """Who is asked, and on which day after the first purchase."""
+    start, end = day_number(world.start), day_number(world.end)
+    account = customers[np.floor(u[0] * len(customers)).astype(np.int64)]
+    old = market.accounts.customer[account] > 0
+    since = np.maximum(np.where(old, start, first_win[account] + 14), start)
+    return account, since + np.floor(u[1] * (end - 12 - since)).astype(np.int64)
 
 
 def scores(u: Floats, discontent: Ints) -> Ints:
@@ -253,5 +263,10 @@ def scores(u: Floats, discontent: Ints) -> Ints:
     return np.clip(np.where(discontent, score - 1, score), 0, 10)
 
 
-def _moment(day: int, minute: int) -> datetime:
-    return datetime.combine(day_of(day), time(int(minute) // 60, int(minute) % 60))
+def _moments(days: Ints, minutes: Ints) -> writing.Bytes:
+    """Days and minutes as 2026-10-31 13:45; day -1 is an empty cell."""
+    size = len(days)
+    clock = [writing.always(" ", size), writing.number(minutes // 60, 2), writing.always(":", size)]
+    cells = np.hstack([*clock, writing.number(minutes % 60, 2)])
+    cells[days < 0] = 0
+    return np.hstack([writing.dates(days), cells])

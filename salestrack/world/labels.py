@@ -88,13 +88,9 @@ NEXT_STEPS = {
     "en": ("Call back", "Send offer", "Demo", "Meet the board", "Clarify contract"),
     "de": ("Rückruf", "Angebot senden", "Vorführung", "Termin Vorstand", "Vertrag klären"),
 }
-SUBJECTS = {
-    "en": ("Call", "E-mail", "Note", "Online meeting", "Visit"),
-    "de": ("Anruf", "E-Mail", "Notiz", "Online-Termin", "Besuch"),
-}
 TYPES = (
     "Call", "Email", "Note", "Online Meeting", "Customer Visit", "Internal Meeting", "Administration",
-    "Travel", "Training", "Preparation", "Call", "Email",
+    "Travel", "Training", "Preparation",
 )  # fmt: skip
 TITLES = (
     "Head of Production",

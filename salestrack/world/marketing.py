@@ -26,23 +26,25 @@ class Campaign:
     budget: int
     pull: int
     """How many of four leads of its source and time it brings."""
+    region: str = ""
+    """What the company's own field says, which no mapping knows; empty for all regions."""
 
 
 PLAN = (
-    Campaign("SEO and Content", "Other", 0, 0, 36, 118_000, 2),
-    Campaign("Webinar Series Takt", "Webinar", 0, 8, 22, 46_000, 1),
-    Campaign("Search Ads DACH", "Advertisement", 1, 0, 36, 196_000, 2),
-    Campaign("Search Ads International", "Advertisement", 1, 5, 31, 143_000, 2),
-    Campaign("Werkschau Nord 2024", "Trade Show", 2, 3, 7, 38_000, 3),
-    Campaign("Packforum 2024", "Trade Show", 2, 10, 6, 34_000, 3),
-    Campaign("Werkschau Nord 2025", "Trade Show", 2, 16, 7, 41_000, 3),
-    Campaign("Grand Industry Expo 2025", "Trade Show", 2, 22, 4, 312_000, 1),
-    Campaign("Packforum 2025", "Trade Show", 2, 23, 5, 36_000, 2),
-    Campaign("Werkschau Nord 2026", "Trade Show", 2, 28, 7, 43_000, 3),
-    Campaign("Kunden werben Kunden", "Referral Program", 3, 4, 32, 52_000, 2),
-    Campaign("Partner Days", "Partners", 4, 2, 34, 74_000, 2),
-    Campaign("Letter Campaign Spring", "Direct Mail", 5, 5, 4, 21_000, 1),
-    Campaign("Letter Campaign Autumn", "Direct Mail", 5, 22, 4, 19_000, 1),
+    Campaign("SEO and Content", "Other", 0, 0, 36, 58_000, 2),
+    Campaign("Webinar Series Takt", "Webinar", 0, 8, 22, 23_000, 1),
+    Campaign("Search Ads DACH", "Advertisement", 1, 0, 36, 98_000, 2, "DACH"),
+    Campaign("Search Ads International", "Advertisement", 1, 5, 31, 71_000, 2, "International"),
+    Campaign("Werkschau Nord 2024", "Trade Show", 2, 3, 7, 19_000, 3, "DACH"),
+    Campaign("Packforum 2024", "Trade Show", 2, 10, 6, 17_000, 3, "DACH"),
+    Campaign("Werkschau Nord 2025", "Trade Show", 2, 16, 7, 20_500, 3, "DACH"),
+    Campaign("Grand Industry Expo 2025", "Trade Show", 2, 22, 4, 90_000, 1, "International"),
+    Campaign("Packforum 2025", "Trade Show", 2, 23, 5, 18_000, 2, "DACH"),
+    Campaign("Werkschau Nord 2026", "Trade Show", 2, 28, 7, 21_500, 3, "DACH"),
+    Campaign("Kunden werben Kunden", "Referral Program", 3, 4, 32, 26_000, 2),
+    Campaign("Partner Days", "Partners", 4, 2, 34, 37_000, 2),
+    Campaign("Letter Campaign Spring", "Direct Mail", 5, 5, 4, 10_500, 1, "DACH"),
+    Campaign("Letter Campaign Autumn", "Direct Mail", 5, 22, 4, 9_500, 1, "DACH"),
 )
 """The Expo of 2025 is the one that costs too much for what it brings."""
 
@@ -96,6 +98,7 @@ def write_campaigns(world: World, folder: Path) -> None:
         "EndDate": writing.dates(last),
         "BudgetedCost": writing.number(np.array([round(c.budget * factor) for c in every])),
         "CurrencyIsoCode": writing.always("EUR", len(every)),
+        "Region__c": writing.text([c.region for c in every], np.arange(len(every))),
     }
     writing.append(folder / "Campaign.csv", cells)
 
@@ -105,19 +108,28 @@ def _factor(world: World) -> float:
     return float(world.scale(1_000, 0.8)) / 1_000
 
 
+FAULTS = (
+    "N01;15.03.{year};other;;;12.5OO,00;EUR",
+    "N02;31.02.{year};other;;;1.480,00;EUR",
+)
+"""Typed in later by hand: letters for zeros, and a day that no calendar has."""
+FAULTS_FROM = 300
+"""Rows from which two faults stay below the one per cent that an import bears."""
+
+
 def write_costs(world: World, folder: Path, heads: Ints) -> None:
     """costs.csv as a German spreadsheet saves it; `heads` are the sales people by team and month."""
-    random, rows = Random(world, 50), []
+    random, rows, total = Random(world, 50), list[str](), 0
     wobble = random.uniform(world.months, 24)
     ids = writing.words(writing.ids("campaign", np.arange(len(PLAN))))
     for month in range(world.months):
         day = month_after(world.start, month)
         raise_ = 1.03 ** (month // 12)
-        euros = [("marketing_salary", "", "", 31_500 * raise_), ("tools", "", "", 7_900 * raise_)]
-        euros += [("agency", "", "", 6_000 + 5_000 * wobble[month, 20])]
+        euros = [("marketing_salary", "", "", 17_200 * raise_), ("tools", "", "", 4_300 * raise_)]
+        euros += [("agency", "", "", 3_000 + 2_500 * wobble[month, 20])]
         euros = [(kind, c, t, value * _factor(world)) for kind, c, t, value in euros]
         for team in range(len(labels.TEAMS)):
-            euros.append(("sales_salary", "", f"T{team + 1}", float(heads[team, month]) * 8_150 * raise_))
+            euros.append(("sales_salary", "", f"T{team + 1}", float(heads[team, month]) * 4_700 * raise_))
         for number, campaign, months in Campaigns(world).running():
             if month in months:
                 kind = {"Advertisement": "ad_spend", "Trade Show": "event"}.get(campaign.type, "other")
@@ -125,8 +137,11 @@ def write_costs(world: World, folder: Path, heads: Ints) -> None:
                 euros.append((kind, ids[number], "", campaign.budget * _factor(world) * share))
         rows += [f"K{month:02d}{i:02d};{day:%d.%m.%Y};{kind};{c};{t};{_german(value)};EUR"
                  for i, (kind, c, t, value) in enumerate(euros)]  # fmt: skip
+        total += sum(int(value * 100 + 0.5) for *_, value in euros)
+    if len(rows) >= FAULTS_FROM:
+        rows += [row.format(year=world.end.year) for row in FAULTS]
     head = "cost_id;cost_date;cost_type;campaign_id;team_id;amount;currency_code"
-    write_lines(folder / "costs.csv", [head, *rows])
+    write_lines(folder / "costs.csv", [head, *rows, f"Summe;;;;;{_german(total / 100)};EUR"])
 
 
 def _german(value: float) -> str:

@@ -46,7 +46,7 @@ class World:
     growth : growth of new deals per year (0.12 is 12 %)
     activities_per_deal, leads_per_deal : sizes of these tables, relative to the deals
     system : whose export files are written
-    language : language of stages, sources and subjects in the files
+    language : language of stages, sources and loss reasons in the files
     """
 
     deals: int = 2_500

@@ -56,19 +56,21 @@ def _spans(rep: Rep, change: date | None) -> list[tuple[date, date | None, float
 
 
 def months_of(world: World) -> list[date]:
-    """First days of the planned months: the recorded ones and the rest of their last year."""
-    return [month_after(world.start, i) for i in range(world.months + 12 - world.end.month)]
+    """First days of the planned months: the recorded ones, the rest of their last year and a quarter more."""
+    return [month_after(world.start, i) for i in range(world.months + 12 - world.end.month + 3)]
 
 
 def quota_table(world: World, market: Market, bookings: Floats) -> Floats:
     """Quotas in euros, reps × months; `bookings` are the euros that each rep won in each recorded month.
 
     A year's plan follows what the year brought and is shared out by territory and presence, and by what the
-    rep's accounts turned out to be good for: planners know their accounts.
+    rep's accounts turned out to be good for: planners know their accounts. The months after the last recorded
+    year go on with its plan.
     """
     months = months_of(world)
     season = np.array([MONTH_WEIGHT[m.month - 1] for m in months])
     year = np.array([m.year - world.start.year - (m.year > world.start.year) for m in months])
+    year = np.minimum(year, year[world.months - 1])
     weight, table = _weights(market, months), np.zeros((len(market.reps), len(months)))
     for y in range(int(year.max()) + 1):
         mine, past = year == y, (year == y)[: world.months]

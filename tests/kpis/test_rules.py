@@ -482,6 +482,14 @@ def test_losses_belong_to_the_last_open_stage_and_add_up() -> None:
     assert table["share_of_loss"].sum() == 1
 
 
+def test_a_loss_that_was_taken_back_leaks_from_no_stage() -> None:
+    frame = spells(
+        ("a", 1, "R", "2026-01-01", "2026-01-04", "lost", "2026-01-20", None, "2026-02-01"),
+        ("a", 2, "S", "2026-01-20", "2026-02-01", "won", "2026-02-01", None, "2026-02-01"),
+    )
+    assert kpis.funnel_leakage(frame, as_of="2026-10-31")["lost"].tolist() == [0, 0]
+
+
 def test_a_deal_open_for_longer_than_the_winners_is_stalled() -> None:
     won = [
         (f"w{i}", 1, "S", "2026-01-01", f"2026-01-{2 + i:02}", "won", None, None, f"2026-01-{2 + i:02}")
