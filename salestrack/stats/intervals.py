@@ -6,7 +6,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 Floats: TypeAlias = NDArray[np.float64]
 Z95 = 1.959963984540054
@@ -134,5 +133,7 @@ def _share(k: ArrayLike, n: ArrayLike) -> Floats:
 
 
 def _t(clusters: ArrayLike) -> Any:
+    from scipy.special import stdtrit  # here, because SciPy takes longer to import than the rest of the KPIs
+
     g = np.asarray(clusters, dtype=float)
-    return stats.t.ppf(0.975, np.where(g > 1, g - 1, np.nan))
+    return stdtrit(np.where(g > 1, g - 1, np.nan), 0.975)

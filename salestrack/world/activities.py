@@ -96,7 +96,7 @@ def _present(world: World, market: Market) -> tuple[Ints, Ints]:
     joined, left = (np.array([getattr(rep, name) for rep in market.reps]) for name in ("joined", "left"))
     there = (joined[:, None] <= monday) & ((left[:, None] < 0) | (left[:, None] >= monday + 4))
     month = (monday + 4).astype("datetime64[D]").astype("datetime64[M]").astype(int) % 12
-    absent = ABSENT * np.where(month == 7, 2.6, np.where(month == 11, 1.7, 0.8))
+    absent = ABSENT * np.where(month == 7, 1.8, np.where(month == 11, 1.7, 0.8))
     rep, week = np.nonzero(there & (random.uniform(*there.shape) > absent))
     return rep, weeks[week]
 

@@ -237,7 +237,9 @@ def write_surveys(world: World, market: Market, first_win: Ints, to: Path) -> No
     account, asked = np.append(account, more[0]), np.append(asked, more[1])
     order = np.argsort(asked, kind="stable")
     cells = {
-        "response_id": np.hstack([writing.always("S", len(order)), writing.number(np.arange(len(order)) + 1, 5)]),
+        "response_id": np.hstack(
+            [writing.always("S", len(order)), writing.number(np.arange(len(order)) + 1, 5)]
+        ),
         "survey_type": writing.always("nps", len(order)),
         "score": writing.number(np.append(score, silent)[order]),
         "responded_at": _moments(np.append(answered, silent)[order], np.append(minute, silent * 0)[order]),
