@@ -143,22 +143,6 @@ def test_import_salestrack_is_light() -> None:
     assert done.stdout.strip() == ""
 
 
-def catalogue() -> str:
-    """The README's table of figures, from the cards."""
-    from salestrack import kpis
-
-    cards = [getattr(kpis, name).card for name in kpis.__all__ if hasattr(getattr(kpis, name), "card")]
-    return "| figure | what it is |\n|---|---|\n" + "\n".join(
-        f"| `{c.name}` | **{c.label_en}** ({c.label_de}): {c.description_en} |" for c in cards
-    )
-
-
-def test_readme_lists_every_figure_as_its_card_says() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = text.split("<!-- catalogue -->")[1].split("<!-- /catalogue -->")[0].strip()
-    assert shown == catalogue(), "write the lines of `catalogue()` between the marks"
-
-
 def test_readme_examples_run() -> None:
     import doctest
 

@@ -4,75 +4,20 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pandas as pd
 import polars as pl
 import pytest
 from kpis import oracle
+from kpis.oracle import CASES
 from kpis.worlds import SCHEMAS, WORLDS, database, frames
 
 from salestrack import kpis
 
 ENGINES = ("pandas", "polars", "polars lazy", "duckdb")
-AS_OF = "2026-04-20"
-EVERY, NO_MONTH = (None, "team", "month"), (None, "team")
-Case = tuple[Callable[..., pd.DataFrame], str, str, dict[str, Any], tuple[str | None, ...]]
-CASES: dict[str, Case] = {
-    "bookings": (kpis.bookings, oracle.BOOKINGS, "closed_date", {}, EVERY),
-    "revenue_growth": (
-        kpis.revenue_growth,
-        oracle.GROWTH,
-        "closed_date",
-        {"period": ("2026-01-01", "2026-07-01")},
-        EVERY,
-    ),
-    "win_rate": (kpis.win_rate, oracle.WIN_RATE, "closed_date", {}, EVERY),
-    "win_rate_by_value": (kpis.win_rate_by_value, oracle.WIN_RATE_BY_VALUE, "closed_date", {}, EVERY),
-    "average_deal_size": (kpis.average_deal_size, oracle.DEAL_SIZE, "closed_date", {}, EVERY),
-    "average_order_value": (kpis.average_order_value, oracle.ORDER_VALUE, "order_date", {}, EVERY),
-    "open_pipeline": (
-        kpis.open_pipeline,
-        oracle.OPEN_PIPELINE,
-        "expected_close_date",
-        {"as_of": AS_OF},
-        EVERY,
-    ),
-    "pipeline_coverage": (
-        kpis.pipeline_coverage,
-        oracle.COVERAGE,
-        "",
-        {"as_of": AS_OF, "period": "2026-Q2"},
-        NO_MONTH,
-    ),
-    "quota_attainment": (kpis.quota_attainment, oracle.ATTAINMENT, "on_day", {}, EVERY),
-    "share_of_reps_at_quota": (kpis.share_of_reps_at_quota, oracle.AT_QUOTA, "on_day", {}, EVERY),
-    "stage_conversion": (
-        kpis.stage_conversion,
-        oracle.STAGE_CONVERSION,
-        "entered_at",
-        {"as_of": AS_OF, "horizon_days": 60},
-        EVERY,
-    ),
-    "stage_dwell": (kpis.stage_dwell, oracle.STAGE_DWELL, "entered_at", {"as_of": AS_OF}, EVERY),
-    "funnel_leakage": (kpis.funnel_leakage, oracle.LEAKAGE, "since", {"as_of": AS_OF}, NO_MONTH),
-    "mql_to_sql": (kpis.mql_to_sql, oracle.MQL_TO_SQL, "on_day", {"as_of": AS_OF, "horizon_days": 60}, EVERY),
-    "sales_cycle": (kpis.sales_cycle, oracle.SALES_CYCLE, "closed_date", {}, EVERY),
-    "activity_mix": (kpis.activity_mix, oracle.ACTIVITY_MIX, "started_at", {}, EVERY),
-    "selling_time_share": (kpis.selling_time_share, oracle.SELLING_TIME, "on_day", {"period": "2025"}, EVERY),
-    "customer_acquisition_cost": (
-        kpis.customer_acquisition_cost,
-        oracle.CAC,
-        "on_day",
-        {"period": ("2025-07-01", "2026-07-01"), "lag_months": 1},
-        EVERY,
-    ),
-    "net_promoter_score": (kpis.net_promoter_score, oracle.NPS, "on_day", {}, EVERY),
-}
 STAGED = ("stage_conversion", "stage_dwell", "funnel_leakage")
 EACH = [(name, by) for name, case in CASES.items() for by in case[4]]
 KPIS = Path(kpis.__file__).parent
