@@ -44,7 +44,7 @@ class Events:
     def __len__(self) -> int:
         return len(self.deal)
 
-    def at(self, rows: NDArray[np.int64] | Flags) -> Events:
+    def at(self, rows: NDArray[np.int64] | Flags | slice) -> Events:
         """Some of the rows."""
         return Events(*(getattr(self, f.name)[rows] for f in fields(self)))
 
@@ -73,14 +73,16 @@ def joined(parts: list[Events]) -> Events:
     return whole.at(ordered(whole.since, whole.deal))
 
 
-def ordered(*keys: Array) -> NDArray[np.int64]:
+def ordered(*keys: Array) -> NDArray[np.int64] | slice:
     """Where the rows stand in the order of the last key, then the one before it, and so on.
+
+    All of them as they are (a slice, which copies nothing) where they are in order already.
 
     >>> ordered(np.array([2, 1, 3]), np.array([1, 1, 0]))
     array([2, 1, 0])
     """
     if _is_ordered(keys):
-        return np.arange(len(keys[-1]))
+        return slice(None)
     return np.lexsort(keys)
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def import_company(
     as_system: str | None = None,
     progress: Progress | None = None,
     wait: float = 60,
-    memory_limit: str = "2GB",
+    memory_limit: str = "1GB",
     threads: int | None = None,
 ) -> ImportResult:
     """Brings the company's store up to date with its `raw/` folder.
@@ -226,7 +227,8 @@ def _settings(data: Path) -> str:
 
 
 def _hashes(data: Path, files: dict[str, Path]) -> dict[str, str]:
-    return {name: sha256_of(path) for name, path in files.items()}
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(files, pool.map(sha256_of, files.values()), strict=True))
 
 
 def _stamps(files: dict[str, Path]) -> dict[str, list[int]]:
@@ -397,7 +399,8 @@ def _write_tables(
             for part in (part for raw in raws for part in raw.parts if part.table == name):
                 files.take(name, part.path, part.accepted)
         elif name not in files.pieces:
-            files.write(name, f"SELECT * FROM {quoted(name)}")
+            order = " ORDER BY ALL" if name == "quarantine" else ""  # files are read at the same time
+            files.write(name, f"SELECT * FROM {quoted(name)}{order}")
     return {name: store.entry(name, *found) for name, found in files.settle().items()}
 
 

@@ -187,7 +187,7 @@ FROM (SELECT *, row_number() OVER () AS n FROM deals) d LEFT JOIN stage_keys g U
 ORDER BY n
 """
 _ENTRIES = f"""
-SELECT h.n, CAST(coalesce(k.deal_no, -1) AS INTEGER) AS deal, {_time("h.entered_at")} AS since, CAST(s.stage_no AS INTEGER) AS stage,
+SELECT CAST(h.n AS INTEGER) AS n, CAST(coalesce(k.deal_no, -1) AS INTEGER) AS deal, {_time("h.entered_at")} AS since, CAST(s.stage_no AS INTEGER) AS stage,
        {_amount("h.amount")} AS amount, {_day("h.expected_close_date")} AS close
 FROM (SELECT row_number() OVER () - 1 AS n, deal_id, entered_at, to_stage_id, amount, expected_close_date FROM deal_stage_history) h
 LEFT JOIN deal_keys k USING (deal_id) JOIN stage_keys s ON s.stage_id = h.to_stage_id
@@ -215,16 +215,15 @@ def deal_history(con: Connection, zone: str, write: Write) -> None:
     owner at closing keeps the credit (`credit_rep_id`); a reopened deal is open again from the reopening on.
     """
     con.execute(_KEYS)
-    stages, deals, entries = (_arrays(con, sql) for sql in (_STAGES, _DEALS, _ENTRIES))
+    stages, entries = _arrays(con, _STAGES), _arrays(con, _ENTRIES)
     if np.any(entries["deal"] < 0):
         con.execute(_ORPHANS)
         entries = _arrays(con, _ENTRIES)
     place = stages["place"]
-    entries = _picked(
-        entries, history.ordered(entries["stage"], place[entries["stage"]], entries["since"], entries["deal"])
-    )
+    order = place[entries["stage"]]
+    entries = _picked(entries, history.ordered(entries["stage"], order, entries["since"], entries["deal"]))
     _stage_history(con, entries, place, write)
-    changes = _arrays(con, _CHANGES)
+    deals, changes = _arrays(con, _DEALS), _arrays(con, _CHANGES)
     changes = _picked(changes, history.ordered(changes["since"], changes["deal"]))
     for first in range(0, max(len(deals["created"]), 1), BLOCK):
         end = min(first + BLOCK, len(deals["created"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,10 +71,7 @@ def build(
         system, known = (as_system or {}).get(name), (hashes or {}).get(name, "")
         raws += read_file(con, name, path, mappings, work, len(raws), system, known, direct=True)
     _views(con, raws, mappings, config)
-    for raw in raws:
-        if progress:
-            progress(raw.file)
-        _type(con, raw, config, work)
+    _type_all(con, raws, config, work, progress)
     consolidate(con, [part for raw in raws for part in raw.parts])
     return raws
 
@@ -181,6 +179,36 @@ def _crosswalk(con: duckdb.DuckDBPyConnection, system: str, name: str, sql: str,
         for stage, status in stages:
             con.execute(f"DELETE FROM {target} WHERE from_id = ?", [stage])
             con.execute(f"INSERT INTO {target} VALUES (?, ?)", [stage, status])
+
+
+def _cursor(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A second connection to the same tables, for another thread."""
+    cursor = con.cursor()
+    cursor.execute("SET TimeZone = 'UTC'")
+    return cursor
+
+
+def _type_all(
+    con: duckdb.DuckDBPyConnection,
+    raws: Sequence[Raw],
+    config: Config,
+    work: Path,
+    progress: Progress | None,
+) -> None:
+    """Types every file, two at a time: a file whose lines are counted is read by one thread only.
+
+    The largest go first, so that none is left alone at the end; what is refused is told in the files' order.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        largest = sorted(raws, key=lambda raw: -raw.decoded.size)
+        typed = {raw.text.view: pool.submit(_type, _cursor(con), raw, config, work) for raw in largest}
+        try:
+            for raw in raws:
+                if progress:
+                    progress(raw.file)
+                typed[raw.text.view].result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _type(con: duckdb.DuckDBPyConnection, raw: Raw, config: Config, work: Path) -> None:

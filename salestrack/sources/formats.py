@@ -44,17 +44,17 @@ SHOWN = {
 
 MACROS = (
     # The digits of a number with its sign in front: without currency and spaces; (5) and 5- mean -5.
-    r"""CREATE OR REPLACE TEMP MACRO bare_number(x) AS (
+    r"""CREATE OR REPLACE MACRO bare_number(x) AS (
         CASE WHEN x LIKE '(%)' OR rtrim(x) LIKE '%-' THEN '-' ELSE '' END ||
         regexp_replace(replace(x, chr(8722), '-'),
             '^\s*\+|^\s*[A-Z]{3}\b|\b[A-Z]{3}\s*$|[\s\x{00a0}\x{202f}''€$£¥%()]|-\s*$', '', 'g'))""",
-    f"""CREATE OR REPLACE TEMP MACRO english_number(x) AS (
+    f"""CREATE OR REPLACE MACRO english_number(x) AS (
         CASE WHEN regexp_full_match(bare_number(x), '{READ_ENGLISH}')
              THEN replace(bare_number(x), ',', '') END)""",
-    f"""CREATE OR REPLACE TEMP MACRO german_number(x) AS (
+    f"""CREATE OR REPLACE MACRO german_number(x) AS (
         CASE WHEN regexp_full_match(bare_number(x), '{READ_GERMAN}')
              THEN replace(replace(bare_number(x), '.', ''), ',', '.') END)""",
-    """CREATE OR REPLACE TEMP MACRO yes_or_no(x) AS (
+    """CREATE OR REPLACE MACRO yes_or_no(x) AS (
         CASE WHEN lower(trim(x)) IN ('true', '1', 'yes', 'ja', 'wahr', 'x', 'v', 't', 'y', 'j') THEN true
              WHEN lower(trim(x)) IN ('false', '0', 'no', 'nein', 'falsch', 'f', 'n') THEN false END)""",
 )

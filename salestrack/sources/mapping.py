@@ -10,7 +10,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -137,6 +137,7 @@ class Mapping(_Part):
     crosswalks: dict[str, str] = {}
 
 
+@lru_cache(maxsize=10_000)
 def normal(name: str) -> str:
     """A column name as it is compared: NFC, no outer or double spaces, case folded.
 
