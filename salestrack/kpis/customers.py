@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import narwhals as nw
@@ -15,6 +16,7 @@ from salestrack.kpis._frames import flag, frame, small, summarise
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import MONTHS, day_number, month_number, month_word
 from salestrack.kpis._results import beside, cluster_of, divided, layout, note, outer
+from salestrack.kpis._survival import checked_day
 from salestrack.periods import WORDS, Period, PeriodLike, month_index
 from salestrack.stats.intervals import net_promoter
 
@@ -41,6 +43,7 @@ def customer_acquisition_cost(
     fiscal_year_start: int = 1,
     lag_months: int | None = None,
     acquisition_share: float = 1.0,
+    as_of: date | str | None = None,
 ) -> pd.DataFrame:
     """Cost of winning a new customer.
 
@@ -61,6 +64,7 @@ def customer_acquisition_cost(
     lag_months : months between cost and win; None takes the median from lead to win, 0 if deals have no
         lead dates
     acquisition_share : share of the costs that is spent on new rather than existing customers
+    as_of : last day that is known; costs whose wins are due in later months do not count yet
 
     Returns
     -------
@@ -91,6 +95,8 @@ def customer_acquisition_cost(
     )
     lag = _lag(new) if lag_months is None else int(lag_months)
     spent = with_cents(_spent(costs, groups, lag, fiscal_year_start))
+    if as_of is not None:
+        spent = spent.keep(nw.col("_month") <= month_index(checked_day(as_of, name)))
     if months:
         new, spent = (
             side.keep((nw.col("_month") >= months[0]) & (nw.col("_month") < months[1]))
