@@ -17,7 +17,8 @@ import duckdb
 from salestrack import prepare, store
 from salestrack.config import FILE, Config, load_config
 from salestrack.errors import InputError, MissingData, ReadError
-from salestrack.schema import CANONICAL, SCHEMA_VERSION, TABLES
+from salestrack.schema import CANONICAL, SCHEMA_VERSION
+from salestrack.sources.account import account, load_log_table
 from salestrack.sources.build import SUFFIXES, Raw, build, connect
 from salestrack.sources.decode import sha256_of
 from salestrack.sources.mapping import load_mappings, mapping_files, quoted, systems
@@ -140,7 +141,7 @@ def _import(
             raws = build(con, list(files.items()), mappings, config, work, system_of, hashes, progress)
             files_made = Files(con, built)
             prepare.derive(con, config, files_made.write)
-            log = _log(con, raws)
+            log = account(con, raws)
             tables = _write_tables(con, raws, log, files_made)
         finally:
             con.close()
@@ -324,75 +325,11 @@ def _systems_of(data: Path) -> dict[str, str]:
 # Writing
 
 
-def _log(con: duckdb.DuckDBPyConnection, raws: Sequence[Raw]) -> list[dict[str, Any]]:
-    """The account of every file; rows that only the whole company's data showed to be bad are moved in it."""
-    later = {
-        (file, table): int(count)
-        for file, table, count in con.execute(
-            "SELECT file, table_name, count(*) FROM quarantine GROUP BY ALL"
-        ).fetchall()
-    }
-    log: list[dict[str, Any]] = []
-    for raw in raws:
-        whole = {
-            "file": raw.file,
-            "file_sha256": raw.decoded.sha256,
-            "file_bytes": raw.decoded.size,
-            "system": raw.found.mapping.system,
-            "mapping": f"{raw.found.mapping.system}/{raw.found.kind}",
-            "encoding": raw.decoded.encoding,
-            "delimiter": None if raw.decoded.encoding == "workbook" else raw.found.delimiter,
-        }
-        rows = raw.text.rows + raw.text.footer - len(raw.text.footer_lines) + len(raw.text.bad)
-        if not raw.parts:
-            log.append(whole | _counts(None, rows, excluded=rows - raw.text.footer, footer=raw.text.footer))
-        for part in raw.parts:
-            moved = later.get((raw.file, part.table), part.quarantined) - part.quarantined
-            counts = _counts(
-                part.table,
-                part.rows,
-                part.accepted - moved,
-                part.superseded,
-                part.quarantined + moved,
-                part.excluded,
-                part.footer,
-            )
-            log.append(
-                whole
-                | counts
-                | {"formats": part.formats.record(), "amounts": part.amounts, "unmapped": list(part.unmapped)}
-            )
-    return log
-
-
-def _counts(
-    table: str | None,
-    rows: int,
-    accepted: int = 0,
-    superseded: int = 0,
-    quarantined: int = 0,
-    excluded: int = 0,
-    footer: int = 0,
-) -> dict[str, Any]:
-    return {
-        "table_name": table,
-        "rows_read": rows,
-        "accepted": accepted,
-        "superseded": superseded,
-        "quarantined": quarantined,
-        "excluded": excluded,
-        "footer": footer,
-        "formats": {},
-        "amounts": {},
-        "unmapped": [],
-    }
-
-
 def _write_tables(
     con: duckdb.DuckDBPyConnection, raws: Sequence[Raw], log: list[dict[str, Any]], files: Files
 ) -> dict[str, dict[str, Any]]:
     """The Parquet files of every table; a part that nothing changed is moved, not written again."""
-    _load_log_table(con, log)
+    load_log_table(con, log)
     untouched = _views(con) - files.pieces.keys()
     for name in [*CANONICAL, "load_log", "quarantine"]:
         if name in untouched:
@@ -409,23 +346,6 @@ def _views(con: duckdb.DuckDBPyConnection) -> set[str]:
         "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main'"
     ).fetchall()
     return {row[0] for row in rows}
-
-
-def _load_log_table(con: duckdb.DuckDBPyConnection, log: list[dict[str, Any]]) -> None:
-    columns = TABLES["load_log"].columns
-    con.execute(
-        "CREATE OR REPLACE TABLE load_log "
-        f"({', '.join(f'{quoted(c.name)} {c.duckdb_type}' for c in columns.values())})"
-    )
-    rows = [[_plain(entry[name]) for name in columns] for entry in log]
-    if rows:
-        con.executemany(f"INSERT INTO load_log VALUES ({', '.join('?' * len(columns))})", rows)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else None
-    return value
 
 
 def _result(done: Store, changed: bool, ignored: tuple[str, ...]) -> ImportResult:

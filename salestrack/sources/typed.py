@@ -10,17 +10,15 @@ import duckdb
 
 from salestrack.config import Config
 from salestrack.errors import ReadError
-from salestrack.schema import TABLES, Column, Table
+from salestrack.schema import TABLES, Table
 from salestrack.sources import formats
+from salestrack.sources.cells import DATES, NUMBERS, Cell, default_sql, reason_code, value_sql
 from salestrack.sources.formats import Formats
 from salestrack.sources.locate import Located
-from salestrack.sources.mapping import Rule, TableRule, literal, normal, quoted
+from salestrack.sources.mapping import Rule, TableRule, literal, quoted
 from salestrack.sources.parquet import copy
 from salestrack.sources.quarantine import check_sql, quarantine_cells, quarantine_select, reason_sql
 from salestrack.sources.text import Text
-
-NUMBERS = ("money", "rate", "number", "share", "count", "seconds", "integer", "cents")
-DATES = ("date", "timestamp")
 
 
 @dataclass(slots=True)
@@ -39,25 +37,6 @@ class Part:
     amounts: dict[str, dict[str, str]] = field(default_factory=dict)
     unmapped: tuple[str, ...] = ()
     grouped: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """One canonical column being filled: its rule, the SQL of its text and of its value."""
-
-    column: Column
-    rule: Rule
-    text: str
-    label: str
-
-    @property
-    def source(self) -> str:
-        return quoted(f"text of {self.column.name}")
-
-    @property
-    def looked_up(self) -> str:
-        """The id before its translation."""
-        return quoted(f"id of {self.column.name}")
 
 
 class Typing:
@@ -81,7 +60,7 @@ class Typing:
 
     # What is read from where
 
-    def _cells(self) -> dict[str, _Cell]:
+    def _cells(self) -> dict[str, Cell]:
         rules = self.found.spec.to[self.table.name]
         cells = {name: cell for name, rule in rules.items() if (cell := self._cell(name, rule))}
         lacking = [
@@ -93,9 +72,9 @@ class Typing:
             raise ReadError.missing_columns(self.file, self.table.name, lacking, self.found.columns)
         return cells
 
-    def _cell(self, name: str, rule: Rule) -> _Cell | None:
+    def _cell(self, name: str, rule: Rule) -> Cell | None:
         text, label = self._text(rule), next((n for n in rule.source if n in self.columns), name)
-        return _Cell(self.table.imported[name], rule, text, label) if text else None
+        return Cell(self.table.imported[name], rule, text, label) if text else None
 
     def _text(self, rule: Rule) -> str:
         """SQL for a rule's text; empty where the file has none of its columns."""
@@ -201,69 +180,16 @@ class Typing:
         )
         return Formats(form, forms, zoned, seen)
 
-    def _value(self, cell: _Cell, found: Formats) -> str:
-        column, text = cell.column, cell.source
-        kind = column.duckdb_type
-        if column.type in NUMBERS:
-            value = self._number(cell, found)
-        elif found.plain and column.type == "timestamp":
-            value = formats.plain_utc_sql(text, self.zone)
-        elif found.plain and column.type == "date":
-            value = formats.plain_day_sql(text, self.config.time_zone)
-        elif column.type == "timestamp":
-            value = formats.utc_sql(text, found.dates[column.name], found.zoned[column.name], self.zone)
-        elif column.type == "date":
-            value = formats.day_sql(
-                text, found.dates[column.name], found.zoned[column.name], self.config.time_zone
-            )
-        elif column.type == "flag":
-            value = f"yes_or_no({text})"
-        elif column.type == "enum":
-            value = _enum(cell)
-        elif column.type == "currency":
-            value = (
-                f"CASE WHEN regexp_full_match(upper(trim({text})), '[A-Z]{{3}}') THEN upper(trim({text})) END"
-            )
-        else:
-            value = _mapped(cell) if cell.rule.map else f"nullif(trim({text}), '')"
-        default = self._default(column)
-        if default and column.type != "currency":
-            value = f"CASE WHEN {text} IS NULL THEN {default} ELSE {value} END"
-        return f"CAST({value} AS {kind})"
-
-    def _number(self, cell: _Cell, found: Formats) -> str:
-        column, text = cell.column, cell.source
-        scaled = cell.rule.scale != 1 and not cell.rule.alternative
-        kind = "DECIMAL(28,10)" if scaled and column.type in ("money", "rate") else column.duckdb_type
-        kind = "DOUBLE" if scaled and kind == "BIGINT" else kind
-        separators = column.name in found.separators
-        plain = f"TRY_CAST({text} AS {kind})"
-        value = plain if found.plain else formats.number_sql(text, found.number, kind, separators)
-        if kind == "DOUBLE":
-            value = f"CASE WHEN isfinite({value}) THEN {value} END"
-        if scaled:
-            value = (
-                f"{value} * {cell.rule.scale!r}"
-                if kind == "DOUBLE"
-                else f"{value} * CAST({cell.rule.scale!r} AS DECIMAL(10,4))"
-            )
-        if column.type == "share" and not found.plain:
-            percent = formats.number_sql(text, found.number, "DOUBLE", separators)
-            value = f"CASE WHEN contains({text}, '%') THEN {percent} / 100 ELSE {value} END"
-        return f"TRY_CAST({value} AS {column.duckdb_type})"
-
-    def _default(self, column: Column) -> str:
-        if column.default is None:
-            return ""
-        return literal(column.default.replace("{currency}", self.config.currency))
-
     def _typed(self, found: Formats) -> str:
         """Rows with text and value of every column, and whether the row is bad."""
-        values = [f"{self._value(cell, found)} AS {quoted(name)}" for name, cell in self.cells.items()]
+        values = [
+            f"{value_sql(cell, found, self.zone, self.config)} AS {quoted(name)}"
+            for name, cell in self.cells.items()
+        ]
         for name, column in self.table.imported.items():
             if name not in self.cells and name not in _MADE:
                 values.append(
-                    f"CAST({self._default(column) or 'NULL'} AS {column.duckdb_type}) AS {quoted(name)}"
+                    f"CAST({default_sql(column, self.config) or 'NULL'} AS {column.duckdb_type}) AS {quoted(name)}"
                 )
         values.append(f"{literal(self.found.mapping.system)} AS source_system")
         values.append(f"{literal(self.file + '#')} || _line AS source_ref")
@@ -275,7 +201,7 @@ class Typing:
         tests: list[tuple[str, str]] = []
         for name, cell in self.cells.items():
             column, text = cell.column, cell.source
-            code = _code(cell)
+            code = reason_code(cell)
             if code:
                 bad = f"{text} IS NOT NULL AND {quoted(name)} IS NULL"
                 tests.append((f"({bad})", reason_sql(code, cell.label, text, bad)))
@@ -460,31 +386,6 @@ def _unpivoted_columns(found: Located) -> tuple[str, ...]:
     assert unpivot is not None
     kept = [name for name in found.columns if not re.fullmatch(unpivot.columns, name)]
     return (*kept, unpivot.name, unpivot.value)
-
-
-def _code(cell: _Cell) -> str:
-    """Which reason a filled cell without a value has; empty for columns that take any text."""
-    if cell.column.type in NUMBERS:
-        return "number"
-    if cell.column.type in DATES:
-        return "date"
-    return "value" if cell.column.type in ("enum", "flag", "currency") or cell.rule.map else ""
-
-
-def _enum(cell: _Cell) -> str:
-    if cell.rule.map or cell.rule.other:
-        return _mapped(cell)
-    values = ", ".join(literal(value) for value in cell.column.values)
-    return f"CASE WHEN lower(trim({cell.source})) IN ({values}) THEN lower(trim({cell.source})) END"
-
-
-def _mapped(cell: _Cell) -> str:
-    """Values translated by the mapping's table; `other` takes those it does not list."""
-    pairs = {normal(old): new for old, new in (cell.rule.map or {}).items()}
-    pairs |= {value: value for value in cell.column.values if value not in pairs}
-    whens = " ".join(f"WHEN {literal(old)} THEN {literal(new)}" for old, new in pairs.items())
-    other = f" ELSE {literal(cell.rule.other)}" if cell.rule.other else ""
-    return f"CASE lower(trim({cell.source})) {whens}{other} END"
 
 
 def unpivot_view(con: duckdb.DuckDBPyConnection, text: Text, found: Located) -> None:

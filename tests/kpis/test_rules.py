@@ -688,6 +688,8 @@ def test_what_a_score_counts_as(score: int, column: str) -> None:
 def test_costs_whose_wins_are_still_to_come_do_not_count_yet() -> None:
     days = pd.to_datetime(["2026-09-30", "2026-10-31"])
     costs = pd.DataFrame({"cost_date": days, "amount": [900.0, 500.0]})
-    deals = pd.DataFrame({"status": ["won"], "account_id": ["x"], "closed_date": pd.to_datetime(["2026-10-03"])})
+    deals = pd.DataFrame(
+        {"status": ["won"], "account_id": ["x"], "closed_date": pd.to_datetime(["2026-10-03"])}
+    )
     found = kpis.customer_acquisition_cost(costs, deals, by="month", lag_months=1, as_of="2026-10-31")
     assert list(found["cost"]) == [900.0]
