@@ -121,10 +121,6 @@ class MissingData(SalestrackError):
         )
 
     @classmethod
-    def no_table(cls, table: str, company: str, has: Iterable[str]) -> MissingData:
-        return cls(f"{company} has no {table}: its data hold {listed(sorted(has), 40) or 'no tables'}")
-
-    @classmethod
     def no_month(cls, month: str, company: str, first: str, last: str) -> MissingData:
         return cls(
             f"{company} has no data for {month}: its data run from {first} to {last}, give one of these months with --month"

@@ -27,7 +27,7 @@ from salestrack.errors import InputError, SalestrackError
 
 Language = Literal["en", "de"]
 LANGUAGES: tuple[Language, ...] = ("en", "de")
-UNKNOWN, MINUS, NBSP, THIN = "–", "−", "\u00a0", "\u202f"
+UNKNOWN, MINUS, NBSP = "–", "−", "\u00a0"
 PERIODS = ("day", "week", "month", "quarter", "year")
 FULL_MONEY_BELOW = 10_000
 COMPACT_STEPS = ((1e9, "billion"), (1e6, "million"), (1e3, "thousand"))

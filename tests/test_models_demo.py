@@ -13,6 +13,9 @@ import pytest
 
 from salestrack.book import Book
 from salestrack.models import WinProbability, win_probability
+from salestrack.page import Page
+from salestrack.stories.win_probability import verdict
+from salestrack.world import generate
 
 DEMO = Path(__file__).parents[1] / "data" / "demo"
 
@@ -98,3 +101,13 @@ def test_columns_written_at_closing_are_reported(found: WinProbability) -> None:
     columns = {finding["column"] for finding in found.card.leak_scan}
     assert {"closed_at", "lost_reason"} <= columns
     assert found.card.refused == {}
+
+
+def test_in_a_company_without_signal_the_base_rate_is_taken_and_the_page_says_so(tmp_path: Path) -> None:
+    generate(tmp_path / "company", signal=False)
+    page = Page.open(str(tmp_path / "company"), "2026-10", "en")
+    found = win_probability(page.book)
+    assert (found.rung, found.why["verdict"]) == ("base", "no_signal")
+    assert found.scores["p_win"].nunique() == 1
+    assert page.text(**verdict(found)).text.startswith("No signal beyond the base rate")
+    page.book.close()
