@@ -1,15 +1,16 @@
 # Every target sets up what it needs in .venv/ by itself, once; an interrupted set-up is completed by the next call.
 PYTHON ?= python3
 VENV := .venv
+ENGINES := .venv-engines
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test check lab bench lock clean
+.PHONY: help setup report test test-engines check lab bench lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) ## install everything into .venv/ (the other targets do it by themselves)
 
@@ -17,7 +18,11 @@ report: $(READY) ## the demo company's report: reports/<last month>/index.html  
 	@$(RUN) -m salestrack report $(ARGS)
 
 test: $(READY) ## style, types and the whole test suite  (ARGS="-k win_rate" for a part)
-	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(RUN) -m pytest -n auto --dist loadfile $(ARGS)
+	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(RUN) -m pytest -n auto --dist loadgroup $(ARGS)
+
+# Beside .venv/, because PySpark and Ibis weigh a gigabyte and bring PyArrow, which everything else must work without.
+test-engines: $(ENGINES)/.ready ## every KPI on a Spark cluster and on Ibis tables  (needs a Java; ARGS='-m "spark or ibis"' for every grouping)
+	@$(ENGINES)/bin/python -m pytest -p no:randomly -m "(spark or ibis) and not every" tests/engines $(ARGS)
 
 check: $(READY) ## data quality of the demo company
 	@$(RUN) -m salestrack check $(ARGS)
@@ -25,17 +30,19 @@ check: $(READY) ## data quality of the demo company
 lab: $(READY) ## JupyterLab on the notebooks
 	@$(VENV)/bin/jupyter lab notebooks
 
-bench: $(READY) ## the benchmarks: ratios against named rivals (minutes to an hour)
-	@$(RUN) -m benchmarks $(ARGS)
+bench: $(ENGINES)/.ready ## the benchmarks: ratios against named rivals, which need PyArrow (minutes to an hour)
+	@$(ENGINES)/bin/python -m benchmarks $(ARGS)
 
 # axe-playwright-python is there for the axe.min.js that it carries; the browser driver it names is not needed.
 lock: $(READY) ## renew requirements.lock from pyproject.toml (needs the network)
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	    --no-emit-package playwright --no-emit-package greenlet --no-emit-package pyee \
 	    --group lab --group test pyproject.toml --output-file requirements.lock $(ARGS)
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	    --extra spark --extra ibis --constraints requirements.lock pyproject.toml --output-file requirements-engines.lock $(ARGS)
 
 clean: ## remove the environment, the demo's store and all reports
-	@rm -rf $(VENV) data/*/store
+	@rm -rf $(VENV) $(ENGINES) data/*/store
 	@find reports -mindepth 1 ! -name .gitkeep -delete
 
 # .ready is written last: without it the set-up starts again. uv is taken from pip when that works (it is faster), and checked by hash like all else.
@@ -52,4 +59,12 @@ $(READY): requirements.lock pyproject.toml
 	    $(RUN) -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r requirements.lock && \
 	    $(RUN) -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e .; \
 	fi
+	@touch $@
+
+$(ENGINES)/.ready: $(READY) requirements-engines.lock
+	@echo "Setting up $(ENGINES)/ (once) …"
+	@rm -f $@
+	@$(PYTHON) -m venv $(ENGINES)
+	@$(VENV)/bin/uv pip install --quiet --python $(ENGINES)/bin/python --require-hashes --no-deps -r requirements.lock -r requirements-engines.lock
+	@$(VENV)/bin/uv pip install --quiet --python $(ENGINES)/bin/python --no-deps --no-build-isolation -e .
 	@touch $@

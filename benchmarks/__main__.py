@@ -1,11 +1,11 @@
-"""`python -m benchmarks [report | import_exports]`: ratios against named rivals; without a name, all of them."""
+"""`python -m benchmarks [report | import_exports | kpis]`: ratios against named rivals; without a name, all of them."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-ALL = ("report", "import_exports")
+ALL = ("report", "import_exports", "kpis")
 
 
 def main() -> None:

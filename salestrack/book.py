@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pandas as pd
+import polars as pl
 
 from salestrack import duck, views
 from salestrack.config import Config, load_config
@@ -20,6 +22,7 @@ from salestrack.importing import import_company
 from salestrack.periods import Period
 from salestrack.prepare import local_date
 from salestrack.schema import TABLES
+from salestrack.spark import SparkTables
 from salestrack.store import Store
 
 FACTS = {  # what tells from when to when a company has data
@@ -29,10 +32,13 @@ FACTS = {  # what tells from when to when a company has data
     "activities": "started_at",
     "leads": "created_at",
 }
+ENGINES = ("duckdb", "spark")
 PERSONAL = ("owner_rep_id", "rep_id", "rep_name")
 KEPT_IN_MEMORY = (
     2_000_000  # rows of a table; what a larger one was as of the day is worked out anew for each question
 )
+IN_POLARS = 200_000
+"""Rows of a table up to which KPIs get it as a Polars frame."""
 Relation = duckdb.DuckDBPyRelation
 
 
@@ -40,32 +46,38 @@ class Book:
     """A company's tables as of a day: `book.deals`, `book.stage_spells`, … are lazy DuckDB relations.
 
     Every table of the catalogue is an attribute; one that the company does not have is empty, and `has` tells.
-    Nothing that became known after the day is in any of them.
+    Nothing that became known after the day is in any of them. With `engine="spark"` (default: what salestrack.toml
+    says) KPIs are worked out on Spark, from the same files; the relations stay there for SQL of one's own.
     """
 
-    def __init__(self, store: Store, config: Config, as_of: date) -> None:
+    def __init__(self, store: Store, config: Config, as_of: date, engine: str | None = None) -> None:
         self.store, self.config, self.as_of = store, config, as_of
         zone = ZoneInfo(config.time_zone)
         midnight = datetime.combine(as_of + timedelta(days=1), time(), zone)
         self.at = views.Moment(as_of, midnight.astimezone(ZoneInfo("UTC")).replace(tzinfo=None))
         self._con = duck.connect()
-        self._made: set[str] = set()
+        self._made: dict[str, str] = {}
+        self._polars: dict[str, pl.DataFrame | None] = {}
         _stored(self._con, store)
         self._con.execute(f"CREATE VIEW assignment_spans AS {views.ASSIGNMENT_SPANS}")
         self._views = self._definitions()
+        self.engine = engine or config.engine.name
+        if self.engine not in ENGINES:
+            raise InputError.unknown_name("engine", self.engine, ENGINES)
+        self._spark = self._on_spark() if self.engine == "spark" else None
 
     @classmethod
-    def open(cls, data: Path | str, as_of: date | str | None = None) -> Book:
+    def open(cls, data: Path | str, as_of: date | str | None = None, *, engine: str | None = None) -> Book:
         """The book of the company in the folder `data`, at the end of `as_of` (default: of its last full month).
 
         New or changed files in `raw/` are imported first.
         """
         store, config = _imported(Path(data))
         day = Period.parse(as_of).last_day if isinstance(as_of, str) else as_of
-        return cls(store, config, day or span(store)[1].last_day)
+        return cls(store, config, day or span(store)[1].last_day, engine)
 
     @classmethod
-    def for_month(cls, data: Path | str, month: str | None = None) -> Book:
+    def for_month(cls, data: Path | str, month: str | None = None, *, engine: str | None = None) -> Book:
         """The book at the end of a month (`2026-10`; default: the company's last full month).
 
         Raises InputError for text that is no month and MissingData for a month outside the data.
@@ -76,7 +88,7 @@ class Book:
         wanted = wanted or last
         if not first.start <= wanted.start <= last.start:
             raise MissingData.no_month(wanted.label, config.name, first.label, last.label)
-        return cls(store, config, wanted.last_day)
+        return cls(store, config, wanted.last_day, engine)
 
     @property
     def month(self) -> Period:
@@ -89,6 +101,12 @@ class Book:
             raise InputError.unknown_name("table", name, sorted(self._views))
         self._make(name)
         return self._con.table(name)
+
+    def sql(self, query: str) -> Relation:
+        """A query in DuckDB's SQL over the tables as of the day: `book.sql("SELECT status, count(*) FROM deals GROUP BY ALL")`."""
+        for name in self._views.keys() & set(re.findall(r"\w+", query)):
+            self._make(name)
+        return self._con.sql(query)
 
     def __getattr__(self, name: str) -> Relation:
         if name.startswith("_") or name not in self.__dict__.get("_views", {}):
@@ -114,18 +132,45 @@ class Book:
         Grouping by persons is refused unless the company's configuration allows it.
         """
         self._protect(options.get("by"))
-        bound: dict[str, Any] = {}
+        given = [value for name, value in options.items() if name in self._views]
+        spark = self._spark if all(_is_spark(value) for value in given) else None
         known = inspect.signature(function).parameters
-        for parameter in known.values():
-            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.name in self._views:
-                bound[parameter.name] = self.table(parameter.name)
-            elif parameter.name == "as_of":
-                bound["as_of"] = self.as_of
-            elif parameter.name == "fiscal_year_start":
-                bound["fiscal_year_start"] = self.config.fiscal_year_start_month
-        if "quotas" in bound and "as_of" not in known:  # a target whose time has not begun was not missed
-            bound["quotas"] = bound["quotas"].filter(f"period_start_date <= {self.at.day}")
+        tables = [
+            p.name
+            for p in known.values()
+            if p.kind is p.POSITIONAL_OR_KEYWORD and p.name in self._views and p.name not in options
+        ]
+        bound = dict(zip(tables, self._frames_of(tables, spark, "as_of" not in known), strict=True))
+        bound |= {"as_of": self.as_of} if "as_of" in known else {}
+        if "fiscal_year_start" in known:
+            bound["fiscal_year_start"] = self.config.fiscal_year_start_month
         return function(**(bound | options))
+
+    def frame(self, name: str) -> Any:
+        """The table `name` as KPIs get it: on Spark a Spark DataFrame, else a Polars frame or a DuckDB relation."""
+        if name not in self._views:
+            raise InputError.unknown_name("table", name, sorted(self._views))
+        return self._frames_of([name], self._spark)[0]
+
+    def _frames_of(self, names: list[str], spark: SparkTables | None, begun: bool = False) -> list[Any]:
+        """Tables for a KPI: as Polars frames, for which queries are built faster, where all of them are small."""
+        tables = [self._cut(name, spark.frame(name) if spark else self.table(name), begun) for name in names]
+        if spark or any(self._made[name] == "VIEW" for name in names):
+            return tables
+        keys = [f"{name} begun" if begun else name for name in names]
+        for key, table in zip(keys, tables, strict=True):
+            if key not in self._polars:
+                self._polars[key] = pl.DataFrame(table) if len(table) <= IN_POLARS else None
+        frames = [self._polars[key] for key in keys]
+        return tables if any(frame is None for frame in frames) else frames
+
+    def _cut(self, name: str, table: Any, begun: bool) -> Any:
+        """Without targets whose time has not begun (they were not missed) and rates into other currencies."""
+        if name == "quotas" and begun:
+            return table.filter(f"period_start_date <= {self.at.day}")
+        if name == "exchange_rates":
+            return table.filter(f"to_currency_code = '{self.config.currency}'")
+        return table
 
     def _protect(self, by: str | list[str] | tuple[str, ...] | None) -> None:
         names = [by] if isinstance(by, str) else list(by or ())
@@ -145,14 +190,20 @@ class Book:
         zone = self.config.time_zone
         made = {name: views.fact(name, names, self.at) for name, names in columns.items()}
         made["deals"] = views.deals(self.at, self.config.currency, local_date("d.created_at", zone))
+        made["deal_versions"] = views.deal_versions(columns["deal_versions"], self.at, zone)
         made["stage_spells"] = views.stage_spells(columns["stage_spells"], self.at)
-        made["activities"] = views.activities(columns["activities"], self.at, local_date("started_at", zone))
+        made["activities"] = views.activities(columns["activities"], self.at, zone)
         made["orders"] = views.orders(columns["orders"], self.at)
+        made["order_lines"] = views.order_lines(columns["order_lines"], self.at)
         made["leads"] = views.leads(columns["leads"], self.at, local_date("created_at", zone))
         made["costs"] = views.costs(columns["costs"], self.at)
         made["quotas"] = views.quotas(columns["quotas"], self.at)
         made["credits"] = views.credits(self.config.quota.credit, self.at)
         return made
+
+    def _on_spark(self) -> SparkTables:
+        made = self._views | {"assignment_spans": views.ASSIGNMENT_SPANS}
+        return SparkTables(self.store, made, self.config.engine.master, KEPT_IN_MEMORY)
 
     def _make(self, name: str) -> None:
         if name in self._made:
@@ -162,11 +213,13 @@ class Book:
         rows = self.store.manifest["tables"].get(name, {}).get("rows", 0)
         kind = "TABLE" if rows <= KEPT_IN_MEMORY else "VIEW"
         self._con.execute(f"CREATE {kind} {name} AS {self._views[name]}")
-        self._made.add(name)
+        self._made[name] = kind
 
     def close(self) -> None:
         """Ends the book's database; its relations cannot be read any more."""
         self._con.close()
+        if self._spark:
+            self._spark.close()
 
     def __enter__(self) -> Book:
         return self
@@ -201,6 +254,10 @@ def span(store: Store) -> tuple[Period, Period]:
     first_month = Period.months(first.replace(day=1), 1)
     last_month = month if full else month.shifted(-1)
     return first_month, max(first_month, last_month, key=lambda p: p.start)
+
+
+def _is_spark(frame: Any) -> bool:
+    return type(frame).__module__.startswith("pyspark.")
 
 
 def _imported(data: Path) -> tuple[Store, Config]:

@@ -150,6 +150,13 @@ def report(
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @click.option("--json", "form", flag_value="json", help="Print JSON: a list of rows.")
 @click.option("--explain", is_flag=True, help="Print the figure's definition instead.")
+@click.option(
+    "--language",
+    type=click.Choice(["de", "en"]),
+    default="en",
+    show_default=True,
+    help="Language of the definition and of the list.",
+)
 def kpi(
     name: str | None,
     data: Path,
@@ -158,21 +165,25 @@ def kpi(
     period: str | None,
     form: str | None,
     explain: bool,
+    language: Any,
 ) -> None:
     """One figure as a table, or, without a NAME, the list of all figures."""
     from salestrack import kpis
+    from salestrack.kpis._card import explained
 
     if name is None:
         width = max(map(len, kpis.CARDS))
         click.echo(
-            "\n".join(f"{card.name:{width}}  {card.description_en}" for _, card in sorted(kpis.CARDS.items()))
+            "\n".join(
+                f"{card.name:{width}}  {card.description(language)}" for _, card in sorted(kpis.CARDS.items())
+            )
         )
         return
     if name not in kpis.CARDS:
         raise InputError.unknown_name("figure", name, sorted(kpis.CARDS))
     function = getattr(kpis, name)
     if explain:
-        click.echo(inspect.getdoc(function))
+        click.echo(explained(kpis.CARDS[name], language))
         return
     click.echo(_table(_kpi(function, data, month, by, period), form))
 
@@ -214,6 +225,30 @@ def _table(table: pd.DataFrame, form: str | None) -> str:
     return shown.map(
         lambda v: f"{v:,.4f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else v
     ).to_string(index=False)
+
+
+@cli.command()
+@DATA_OPTION
+@MONTH_OPTION
+@click.option(
+    "--language", type=click.Choice(["de", "en"]), help="Language of the text (default: the company's)."
+)
+@click.option("--csv", "form", flag_value="csv", help="Print CSV.")
+@click.option("--json", "form", flag_value="json", help="Print JSON: a list of rows.")
+def compare(data: Path, month: str | None, language: Any, form: str | None) -> None:
+    """A month by our definitions beside what other systems would show, with the reason for each difference.
+
+    For whoever has to explain why the figure in the CRM is another one.
+    """
+    from salestrack.book import Book
+    from salestrack.compare import as_text
+    from salestrack.compare import compare as compared
+    from salestrack.i18n import Words
+
+    with Book.for_month(data, month) as book:
+        table = compared(book)
+        words = Words(language or book.config.language, book.config.currency)
+    click.echo(_table(table, form) if form else as_text(table, words))
 
 
 @cli.command()

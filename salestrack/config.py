@@ -59,6 +59,13 @@ class Stages(_Section):
     lost: tuple[str, ...] = ()
 
 
+class Engine(_Section):
+    """What works out the KPIs: the embedded DuckDB, or Spark at `master` (default: what Spark itself is set to)."""
+
+    name: Literal["duckdb", "spark"] = "duckdb"
+    master: Annotated[str, Field(pattern=r"^$|^(spark|k8s)://|^yarn$|^local(\[|$)")] = ""
+
+
 class Goals(_Section):
     """Goals of the business that the measures are derived from."""
 
@@ -87,6 +94,7 @@ class Config(_Section):
     company: Company = Company()
     imports: Import = Field(default=Import(), alias="import")
     quota: Quota = Quota()
+    engine: Engine = Engine()
     stages: Stages = Stages()
     goals: Goals = Goals()
     privacy: Privacy = Privacy()

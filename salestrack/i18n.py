@@ -250,10 +250,9 @@ def estimated(column: str | None) -> bool:
 def find_card(name: str) -> Any | None:
     """The card of the KPI with this name, None if there is no such KPI."""
     try:
-        function = getattr(import_module("salestrack.kpis"), name, None)
+        return import_module("salestrack.kpis").CARDS.get(name)
     except (ImportError, SalestrackError):
         return None
-    return getattr(function, "card", None)
 
 
 @cache

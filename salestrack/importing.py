@@ -83,7 +83,7 @@ def import_company(
     as_system: str | None = None,
     progress: Progress | None = None,
     wait: float = 60,
-    memory_limit: str = "1GB",
+    memory_limit: str = "400MB",
     threads: int | None = None,
 ) -> ImportResult:
     """Brings the company's store up to date with its `raw/` folder.
@@ -140,7 +140,7 @@ def _import(
             system_of = _systems_of(data)
             raws = build(con, list(files.items()), mappings, config, work, system_of, hashes, progress)
             files_made = Files(con, built)
-            prepare.derive(con, config, files_made.write)
+            prepare.derive(con, config, files_made.write, work)
             log = account(con, raws)
             tables = _write_tables(con, raws, log, files_made)
         finally:
@@ -210,6 +210,7 @@ def _code_hash() -> str:
             for path in [
                 *paths,
                 here / "history.py",
+                here / "numbered.py",
                 here / "prepare.py",
                 here / "store.py",
                 here / "importing.py",
@@ -337,7 +338,7 @@ def _write_tables(
                 files.take(name, part.path, part.accepted)
         elif name not in files.pieces:
             order = " ORDER BY ALL" if name == "quarantine" else ""  # files are read at the same time
-            files.write(name, f"SELECT * FROM {quoted(name)}{order}")
+            files.write(con, name, f"SELECT * FROM {quoted(name)}{order}")
     return {name: store.entry(name, *found) for name, found in files.settle().items()}
 
 

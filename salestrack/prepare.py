@@ -6,22 +6,31 @@ Ids are joined and money is converted in SQL, the order of events is worked out 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
 
 import duckdb
 import numpy as np
 
-from salestrack import history
+from salestrack import history, numbered
 from salestrack.config import Config
 from salestrack.sources.quarantine import quarantine_rows
 
 Connection = duckdb.DuckDBPyConnection
-Rows = dict[str, history.Array]
-Write = Callable[[str, str], None]
-"""Takes the name of a table and a query of its rows; called again with a name, it adds rows."""
-BLOCK = 250_000
+Rows = numbered.Rows
+BLOCK = 50_000
 """Deals that are worked on at a time, so that memory does not grow with the number of deals."""
+
+
+class Write(Protocol):
+    """Takes the name of a table and a query of its rows, in one piece or several; threads may write at the same time."""
+
+    def __call__(self, con: Connection, name: str, query: str, piece: int = 0) -> None: ...
+
 
 MONEY = (  # table, column, SQL for the day whose rate counts
     ("orders", "net_amount", "t.order_date"),
@@ -30,30 +39,37 @@ MONEY = (  # table, column, SQL for the day whose rate counts
 )
 
 
-def derive(con: Connection, config: Config, write: Write | None = None) -> list[str]:
+def derive(
+    con: Connection, config: Config, write: Write | None = None, work: Path | None = None
+) -> list[str]:
     """Adds reporting-currency columns and the derived tables; returns the names of the derived tables.
 
-    `write` says where the tables go; without it they are made in the database.
+    `write` says where the tables go; without it they are made in the database. `work` is a folder for what is
+    needed on the way only, which otherwise takes memory.
     """
-    write = write or in_database(con)
+    write = write or in_database()
     rate_spans(con, config.currency)
     for table, column, day in MONEY:
         _base_column(con, table, column, day, write)
-    _order_line_base(write)
+    _order_line_base(con, write)
     _deals_without_rate(con, config)
-    deal_history(con, config.time_zone, write)
+    deal_history(con, config.time_zone, write, work)
     return ["deal_versions", "stage_spells"]
 
 
-def in_database(con: Connection) -> Write:
+def in_database() -> Write:
     """Makes or replaces tables in the database itself."""
     made: set[str] = set()
+    one = Lock()
 
-    def write(name: str, query: str) -> None:
-        con.execute(
-            f"INSERT INTO {name} {query}" if name in made else f"CREATE OR REPLACE TABLE {name} AS {query}"
-        )
-        made.add(name)
+    def write(con: Connection, name: str, query: str, piece: int = 0) -> None:
+        with one:
+            con.execute(
+                f"INSERT INTO {name} {query}"
+                if name in made
+                else f"CREATE OR REPLACE TABLE {name} AS {query}"
+            )
+            made.add(name)
 
     return write
 
@@ -62,7 +78,7 @@ def rate_spans(con: Connection, base: str) -> None:
     """`rate_spans`: one row per currency and days in which one rate to the reporting currency holds."""
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE rate_spans AS
+        CREATE OR REPLACE TABLE rate_spans AS
         SELECT from_currency_code AS currency_code, rate_date AS valid_from,
                coalesce(lead(rate_date) OVER (PARTITION BY from_currency_code ORDER BY rate_date), DATE '9999-12-31') AS valid_to,
                CAST(rate AS DECIMAL(18, 8)) AS rate
@@ -106,14 +122,16 @@ def _base_column(con: Connection, table: str, column: str, day: str, write: Writ
         f"kein Wechselkurs für Währung und Tag von {column}",
     )
     write(
+        con,
         table,
         f"SELECT t.*, {cents('t.' + column, 'r.rate')} AS {column}_base_cents "
         f"FROM {table} t {_rate_join('t.currency_code', day)}",
     )
 
 
-def _order_line_base(write: Write) -> None:
+def _order_line_base(con: Connection, write: Write) -> None:
     write(
+        con,
         "order_lines",
         f"""
         SELECT t.*, o.order_date, {cents("t.line_amount", "r.rate")} AS line_amount_base_cents
@@ -135,117 +153,78 @@ def _deals_without_rate(con: Connection, config: Config) -> None:
     )
 
 
-# The history is worked out on whole numbers (see history.py); these tables say what they stand for.
-_KEYS = """
-CREATE OR REPLACE TEMP TABLE deal_keys AS SELECT row_number() OVER () - 1 AS deal_no, deal_id, currency_code FROM deals;
-CREATE OR REPLACE TEMP TABLE stage_keys AS
-SELECT row_number() OVER (ORDER BY k.stage_id) - 1 AS stage_no, k.stage_id, s.* EXCLUDE (stage_id),
-       CASE s.stage_type WHEN 'open' THEN 1 WHEN 'won' THEN 2 WHEN 'lost' THEN 3 END AS status_no
-FROM (SELECT stage_id FROM stages UNION SELECT stage_id FROM deals UNION SELECT to_stage_id FROM deal_stage_history) k
-LEFT JOIN (SELECT stage_id, any_value(stage_name) AS stage_name, any_value(stage_order) AS stage_order,
-                  any_value(pipeline_id) AS pipeline_id, any_value(stage_type) AS stage_type, any_value(probability) AS probability
-           FROM stages GROUP BY stage_id) s USING (stage_id)
-WHERE k.stage_id IS NOT NULL;
-CREATE OR REPLACE TEMP TABLE rep_keys AS
-SELECT row_number() OVER () - 1 AS rep_no, rep_id FROM (
-    SELECT owner_rep_id AS rep_id FROM deals
-    UNION SELECT old_value FROM deal_field_history WHERE field = 'owner_rep_id'
-    UNION SELECT new_value FROM deal_field_history WHERE field = 'owner_rep_id'
-) WHERE rep_id IS NOT NULL
-"""
-_ORPHANS = """
-INSERT INTO deal_keys SELECT (SELECT count(*) FROM deal_keys) + row_number() OVER () - 1, deal_id, NULL
-FROM (SELECT DISTINCT deal_id FROM deal_stage_history ANTI JOIN deal_keys USING (deal_id))
-"""
-
-
-def _day(column: str) -> str:
-    return f"coalesce(CAST({column} - DATE '1970-01-01' AS INTEGER), {history.NO_DAY})"
-
-
-def _amount(column: str) -> str:
-    return f"coalesce(CAST({column} * 10000 AS BIGINT), {history.NO_AMOUNT})"
-
-
-def _time(column: str) -> str:
-    return f"coalesce(epoch_us({column}), {history.NO_TIME})"
-
-
-_STAGES = f"""
-SELECT CAST(coalesce(pipeline_no, {history.NO_DAY}) AS INTEGER) AS pipeline, CAST(coalesce(stage_order, {history.NO_DAY}) AS INTEGER) AS place,
-       CAST(coalesce(status_no, -1) AS TINYINT) AS status
-FROM (SELECT *, CASE WHEN pipeline_id IS NOT NULL THEN dense_rank() OVER (ORDER BY pipeline_id) END AS pipeline_no FROM stage_keys)
-ORDER BY stage_no
-"""
-_DEALS = f"""
-SELECT {_time("d.created_at")} AS created, CAST(coalesce(g.stage_no, -1) AS INTEGER) AS stage, {_amount("d.amount")} AS amount,
-       CAST(CASE d.status WHEN 'open' THEN 1 WHEN 'won' THEN 2 WHEN 'lost' THEN 3 ELSE -1 END AS TINYINT) AS status,
-       {_day("d.expected_close_date")} AS close, CAST(coalesce(r.rep_no, -1) AS INTEGER) AS rep, {_time("d.deleted_at")} AS deleted,
-       epoch_us(greatest(coalesce(d.closed_at, CAST(coalesce(d.closed_date, d.expected_close_date) AS TIMESTAMP)),
-                         d.created_at + INTERVAL 1 SECOND)) AS closed
-FROM (SELECT *, row_number() OVER () AS n FROM deals) d LEFT JOIN stage_keys g USING (stage_id) LEFT JOIN rep_keys r ON r.rep_id = d.owner_rep_id
-ORDER BY n
-"""
-_ENTRIES = f"""
-SELECT CAST(h.n AS INTEGER) AS n, CAST(coalesce(k.deal_no, -1) AS INTEGER) AS deal, {_time("h.entered_at")} AS since, CAST(s.stage_no AS INTEGER) AS stage,
-       {_amount("h.amount")} AS amount, {_day("h.expected_close_date")} AS close
-FROM (SELECT row_number() OVER () - 1 AS n, deal_id, entered_at, to_stage_id, amount, expected_close_date FROM deal_stage_history) h
-LEFT JOIN deal_keys k USING (deal_id) JOIN stage_keys s ON s.stage_id = h.to_stage_id
-"""
-_CHANGES = f"""
-SELECT CAST(k.deal_no AS INTEGER) AS deal, {_time("f.changed_at")} AS since,
-       CASE WHEN f.field <> 'amount' THEN {history.NO_AMOUNT}
-            ELSE coalesce(CAST(try_cast(f.new_value AS DECIMAL(18, 4)) * 10000 AS BIGINT), {history.BLANK}) END AS amount,
-       {_day("CASE WHEN f.field = 'expected_close_date' THEN try_cast(f.new_value AS DATE) END")} AS close,
-       CAST(coalesce(r.rep_no, -1) AS INTEGER) AS rep,
-       {_amount("CASE WHEN f.field = 'amount' THEN try_cast(f.old_value AS DECIMAL(18, 4)) END")} AS old_amount,
-       {_day("CASE WHEN f.field = 'expected_close_date' THEN try_cast(f.old_value AS DATE) END")} AS old_close,
-       CAST(coalesce(o.rep_no, -1) AS INTEGER) AS old_rep
-FROM deal_field_history f JOIN deal_keys k USING (deal_id)
-LEFT JOIN rep_keys r ON f.field = 'owner_rep_id' AND r.rep_id = f.new_value
-LEFT JOIN rep_keys o ON f.field = 'owner_rep_id' AND o.rep_id = f.old_value
-WHERE f.field IN ('amount', 'expected_close_date', 'owner_rep_id')
-"""
-
-
-def deal_history(con: Connection, zone: str, write: Write) -> None:
+def deal_history(con: Connection, zone: str, write: Write, work: Path | None) -> None:
     """Completes `deal_stage_history` and makes `deal_versions` and `stage_spells`, in blocks of deals.
 
     A closing is dated by the transition in the history, else by the deal's own field (`closed_at_source`). The
     owner at closing keeps the credit (`credit_rep_id`); a reopened deal is open again from the reopening on.
     """
-    con.execute(_KEYS)
-    stages, entries = _arrays(con, _STAGES), _arrays(con, _ENTRIES)
-    if np.any(entries["deal"] < 0):
-        con.execute(_ORPHANS)
-        entries = _arrays(con, _ENTRIES)
-    place = stages["place"]
-    order = place[entries["stage"]]
-    entries = _picked(entries, history.ordered(entries["stage"], order, entries["since"], entries["deal"]))
-    _stage_history(con, entries, place, write)
-    deals, changes = _arrays(con, _DEALS), _arrays(con, _CHANGES)
-    changes = _picked(changes, history.ordered(changes["since"], changes["deal"]))
-    for first in range(0, max(len(deals["created"]), 1), BLOCK):
-        end = min(first + BLOCK, len(deals["created"]))
-        block = [_between(rows, first, end) for rows in (entries, changes)]
-        told = _told(_picked(deals, slice(first, first + BLOCK)), stages["status"], *block)
-        known = history.states(history.joined(told))
-        write("deal_versions", _versions_sql(con, history.versions(known), first, zone))
-        write("stage_spells", _spells_sql(con, history.spells(known, place, stages["pipeline"]), first))
+    with numbered.tables(con, work) as deals, _one_thread_each(con), ThreadPoolExecutor(2) as pool:
+        stages = numbered.arrays(con, numbered.PLACES)
+        moves = _moves(con, stages["place"])
+        jobs = [pool.submit(_stage_history, con.cursor(), moves, write)]
+        for first in range(0, max(deals, 1), BLOCK):
+            jobs.append(
+                pool.submit(
+                    _block, con.cursor(), stages, range(first, min(first + BLOCK, deals)), zone, write
+                )
+            )
+        try:
+            for job in jobs:
+                job.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _arrays(con: Connection, sql: str) -> Rows:
-    return {name: np.asarray(values) for name, values in con.execute(sql).fetchnumpy().items()}
+@contextmanager
+def _one_thread_each(con: Connection) -> Iterator[None]:
+    """Lets every query run on the thread that asks it: more threads per query would take more memory at a time."""
+    (threads,) = con.execute("SELECT current_setting('threads')").fetchone() or (1,)
+    con.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        con.execute(f"SET threads = {threads}")
 
 
-def _picked(rows: Rows, which: Any) -> Rows:
-    return {name: values[which] for name, values in rows.items()}
+def _moves(con: Connection, place: history.Array) -> Rows:
+    """What the entries into stages tell about each other, in the order in which they were read."""
+    n = numbered.count(con, "entry_rows")
+    moves: Rows = {
+        "seq": np.empty(n, np.int32),
+        "came_from": np.empty(n, np.int32),
+        "exited": np.empty(n, np.int64),
+        "backward": np.empty(n, np.int8),
+    }
+    for first in range(0, numbered.count(con, "deal_keys"), BLOCK):
+        rows = numbered.entries(con, range(first, first + BLOCK), place, "n, deal, since, stage")
+        found = history.entries(rows["deal"], rows["since"], rows["stage"], place)
+        for name, values in moves.items():
+            values[rows["n"]] = getattr(found, name)
+    return moves
 
 
-def _between(rows: Rows, first: int, end: int) -> Rows:
-    """The ordered rows of one block of deals, numbered from its first deal."""
-    block = _picked(rows, slice(*np.searchsorted(rows["deal"], [first, end])))
-    return block | {"deal": block["deal"] - np.int32(first)}
+def _block(con: Connection, stages: Rows, block: range, zone: str, write: Write) -> None:
+    """Versions and spells of a block of deals."""
+    known, piece = _known(con, stages, block), block.start // BLOCK
+    _show(con, history.versions(known), ("since", "until", "closed_at"))
+    write(con, "deal_versions", _versions_sql(block, zone), piece)
+    spells = history.spells(known, stages["place"], stages["pipeline"])
+    del known
+    _show(con, spells, ("entered", "left", "forward_at", "won_at", "lost_at"))
+    write(con, "stage_spells", _spells_sql(block), piece)
+    con.close()
+
+
+def _known(con: Connection, stages: Rows, block: range) -> history.Events:
+    columns = "* EXCLUDE (deal_id, currency_code)"
+    deals = numbered.arrays(
+        con, f"SELECT {columns} FROM deal_keys WHERE {numbered.within(block)} ORDER BY deal_no"
+    )
+    entries = numbered.entries(con, block, stages["place"])
+    return history.states(
+        history.joined(_told(deals, stages["status"], entries, numbered.changes(con, block)))
+    )
 
 
 def _told(deals: Rows, status: history.Array, entries: Rows, changes: Rows) -> list[history.Events]:
@@ -301,13 +280,11 @@ def _at_first(n: int, name: str, missing: int, deals: Rows, entries: Rows, chang
     return value
 
 
-def _stage_history(con: Connection, rows: Rows, place: history.Array, write: Write) -> None:
+def _stage_history(con: Connection, moves: Rows, write: Write) -> None:
     """What only the whole history tells of an entry: its number, where from, until when, whether backwards."""
-    found = history.entries(rows["deal"], rows["since"], rows["stage"], place)
-    back = np.argsort(rows["n"]) if np.any(rows["n"][1:] < rows["n"][:-1]) else slice(None)
-    moves = {name: values[back] for name, values in vars(found).items()}
-    con.register("moves", moves | {"exited": moves["exited"].astype("M8[us]")})
+    con.register("moves", moves | {"exited": moves["exited"].view("M8[us]")})
     write(
+        con,
         "deal_stage_history",
         """
         SELECT h.* REPLACE (CAST(m.seq AS BIGINT) AS seq, coalesce(h.from_stage_id, f.stage_id) AS from_stage_id,
@@ -316,13 +293,12 @@ def _stage_history(con: Connection, rows: Rows, place: history.Array, write: Wri
         FROM deal_stage_history h POSITIONAL JOIN moves m LEFT JOIN stage_keys f ON f.stage_no = m.came_from
         """,
     )
-    con.unregister("moves")
+    con.close()
 
 
-def _versions_sql(con: Connection, found: history.Versions, first: int, zone: str) -> str:
-    _show(con, "version_rows", found, ("since", "until", "closed_at"))
+def _versions_sql(block: range, zone: str) -> str:
     return f"""
-        WITH v AS (SELECT *, CAST(deal AS BIGINT) + {first} AS deal_no, {local_date("closed_at", zone)} AS closed_date FROM version_rows)
+        WITH v AS (SELECT *, deal + {block.start} AS deal_no, {local_date("closed_at", zone)} AS closed_date FROM shown)
         SELECT k.deal_id, v.since AS valid_from, v.until AS valid_to, g.stage_id,
                CASE v.status WHEN 1 THEN 'open' WHEN 2 THEN 'won' WHEN 3 THEN 'lost' ELSE 'deleted' END AS status,
                {_money("v.amount")} AS amount, k.currency_code, {_date("v.close")} AS expected_close_date, o.rep_id AS owner_rep_id,
@@ -330,34 +306,30 @@ def _versions_sql(con: Connection, found: history.Versions, first: int, zone: st
                CASE WHEN v.closed_at IS NOT NULL THEN CASE WHEN v.by_field THEN 'field' ELSE 'history' END END AS closed_at_source,
                CASE WHEN v.closed_at IS NOT NULL THEN {cents(_money("v.amount"), "r.rate")} END AS amount_base_cents,
                CAST(v.pushes AS BIGINT) AS pushes, CAST(v.reopened AS BIGINT) AS reopened
-        FROM v JOIN (SELECT * FROM deal_keys WHERE deal_no >= {first} AND deal_no < {first + BLOCK}) k USING (deal_no)
+        FROM v JOIN (SELECT * FROM deal_keys WHERE {numbered.within(block)}) k USING (deal_no)
         LEFT JOIN stage_keys g ON g.stage_no = v.stage
         LEFT JOIN rep_keys o ON o.rep_no = v.rep LEFT JOIN rep_keys c ON c.rep_no = v.credit
         {_rate_join("k.currency_code", "v.closed_date")}
         """
 
 
-def _spells_sql(con: Connection, found: history.Spells, first: int) -> str:
-    _show(con, "spell_rows", found, ("entered", "left", "forward_at", "won_at", "lost_at"))
+def _spells_sql(block: range) -> str:
     exits = " ".join(f"WHEN {number} THEN '{name}'" for number, name in enumerate(history.EXITS))
     return f"""
         SELECT k.deal_id, CAST(n.seq AS BIGINT) AS seq, s.pipeline_id, s.stage_id, s.stage_name, s.stage_order,
                n.entered AS entered_at, n.left AS left_at, CASE n.exit {exits} END AS exit_type,
                n.is_first AS is_first_entry, n.forward_at, n.won_at, n.lost_at
-        FROM spell_rows n JOIN (SELECT * FROM deal_keys WHERE deal_no >= {first} AND deal_no < {first + BLOCK}) k ON k.deal_no = n.deal + {first}
+        FROM shown n JOIN (SELECT * FROM deal_keys WHERE {numbered.within(block)}) k ON k.deal_no = n.deal + {block.start}
         JOIN stage_keys s ON s.stage_no = n.stage
         """
 
 
-def _show(
-    con: Connection, name: str, rows: history.Versions | history.Spells, times: tuple[str, ...]
-) -> None:
-    """Lets SQL see arrays as a table."""
+def _show(con: Connection, rows: history.Versions | history.Spells, times: tuple[str, ...]) -> None:
+    """Lets SQL see arrays as the table `shown`."""
     arrays = {
-        column: values.astype("M8[us]") if column in times else values
-        for column, values in vars(rows).items()
+        column: values.view("M8[us]") if column in times else values for column, values in vars(rows).items()
     }
-    con.register(name, arrays)
+    con.register("shown", arrays)
 
 
 def _money(amount: str) -> str:

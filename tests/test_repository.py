@@ -30,12 +30,26 @@ MAY_IMPORT = {
     "sources": {"duck", "errors", "config", "periods", "schema"},
     "store": {"errors", "schema", "sources"},
     "history": {"errors"},
-    "prepare": {"config", "history", "schema", "sources"},
+    "numbered": {"history", "sources"},
+    "prepare": {"config", "history", "numbered", "schema", "sources"},
     "importing": {"errors", "config", "schema", "sources", "prepare", "store"},
     "views": {"prepare"},
-    "book": {"duck", "errors", "config", "importing", "periods", "prepare", "schema", "store", "views"},
+    "spark": {"errors", "schema", "store"},
+    "book": {
+        "duck",
+        "errors",
+        "config",
+        "importing",
+        "periods",
+        "prepare",
+        "schema",
+        "spark",
+        "store",
+        "views",
+    },
     "kpis": {"errors", "periods", "stats"},
     "models": {"errors", "stats", "book"},
+    "compare": {"book", "i18n", "kpis", "periods"},
     "quality": {"errors", "book", "schema", "stats", "store"},
     "theme": set(),
     "i18n": {"errors", "periods"},
@@ -131,6 +145,19 @@ def test_lock_pins_every_requirement_by_hash_and_names_no_host() -> None:
     assert all("--hash=sha256:" in block for block in blocks)
 
 
+def test_lock_of_the_engines_agrees_with_the_other_one() -> None:
+    found = []
+    for name in ("requirements.lock", "requirements-engines.lock"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert "://" not in text
+        blocks = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.M)[1:]
+        assert all("--hash=sha256:" in block for block in blocks)
+        found.append(dict(re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)", text, re.M)))
+    usual, engines = found
+    assert {"pyspark", "ibis-framework"} <= engines.keys()
+    assert {name: engines[name] for name in engines.keys() & usual.keys()}.items() <= usual.items()
+
+
 def test_make_lists_its_own_targets() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = set(re.search(r"^\.PHONY: (.*)$", makefile, re.M)[1].split())
@@ -153,7 +180,7 @@ def test_readme_examples_run() -> None:
     assert not failed
 
 
-@pytest.mark.parametrize("command", ["import", "report", "kpi", "check", "doctor", "world"])
+@pytest.mark.parametrize("command", ["import", "report", "kpi", "check", "compare", "doctor", "world"])
 def test_every_command_is_in_the_readme_and_explains_itself(command: str) -> None:
     from click.testing import CliRunner
 
@@ -163,4 +190,4 @@ def test_every_command_is_in_the_readme_and_explains_itself(command: str) -> Non
     shown = CliRunner().invoke(cli, [command, "--help"])
     assert shown.exit_code == 0
     assert len(shown.output.splitlines()) > 5
-    assert set(cli.commands) == {"import", "report", "kpi", "check", "doctor", "world"}
+    assert set(cli.commands) == {"import", "report", "kpi", "check", "compare", "doctor", "world"}

@@ -27,6 +27,8 @@ class Card:
     formula: str
     undefined: str
     date: str | None = None
+    formula_de: str = ""
+    undefined_de: str = ""
 
     def label(self, language: Language = "en") -> str:
         """The title in a language."""
@@ -35,6 +37,14 @@ class Card:
     def description(self, language: Language = "en") -> str:
         """One sentence for readers in a language."""
         return self.description_de if language == "de" else self.description_en
+
+    def formula_in(self, language: Language = "en") -> str:
+        """How it is worked out, in a language."""
+        return self.formula_de if language == "de" else self.formula
+
+    def undefined_in(self, language: Language = "en") -> str:
+        """When there is no figure, in a language."""
+        return self.undefined_de if language == "de" else self.undefined
 
 
 class Kpi(Protocol[P, R_co]):
@@ -56,11 +66,16 @@ def card(
     unit: Unit,
     label_en: str,
     label_de: str,
-    description_en: str,
     description_de: str,
+    formula_de: str,
+    undefined_de: str,
     date: str | None = None,
 ) -> Callable[[Callable[P, R_co]], Kpi[P, R_co]]:
-    """Gives a KPI its card; formula and null rule are the docstring's `Formula:` and `Undefined:`."""
+    """Gives a KPI its card; the meaning is the docstring's first paragraph, formula and null rule its `Formula:` and
+    `Undefined:`.
+
+    `formula_de` and `undefined_de` say the same in German, without the leading word.
+    """
 
     def give(function: Callable[P, R_co]) -> Kpi[P, R_co]:
         name = function.__name__
@@ -70,11 +85,13 @@ def card(
             unit,
             label_en,
             label_de,
-            description_en,
+            _first(function),
             description_de,
             _line(function, "Formula:"),
             _line(function, "Undefined:"),
             date,
+            formula_de,
+            undefined_de,
         )
         CARDS[name] = made
         kpi = cast("Kpi[P, R_co]", function)
@@ -84,9 +101,76 @@ def card(
     return give
 
 
+def explained(card: Card, language: Language = "en") -> str:
+    """A card as plain text, as `salestrack kpi NAME --explain` prints it: name, meaning, formula, unit, date, null rule."""
+    words = _WORDS[language]
+    date = card.date or words["no date"]
+    lines = [
+        f"{card.label(language)} ({card.name}, {words['card']} {card.number})",
+        card.description(language),
+        "",
+        f"{words['formula']}: {card.formula_in(language)}",
+        f"{words['unit']}: {words[card.unit]}",
+        f"{words['date']}: {date}",
+        f"{words['undefined']}: {card.undefined_in(language)}",
+    ]
+    return "\n".join(lines)
+
+
+def markdown(language: Language = "en") -> str:
+    """The catalogue as a Markdown table, by number of the card."""
+    words = _WORDS[language]
+    rows = [f"| | {words['figure']} | {words['meaning']} |", "|---|---|---|"]
+    for card in sorted(CARDS.values(), key=lambda card: (card.number, card.name)):
+        rows.append(
+            f"| {card.number} | **{card.label(language)}** `{card.name}` | {card.description(language)} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+_WORDS: dict[Language, dict[str, str]] = {
+    "en": {
+        "card": "card",
+        "figure": "figure",
+        "meaning": "what it says",
+        "formula": "Formula",
+        "unit": "Unit",
+        "date": "Period date",
+        "no date": "none",
+        "undefined": "Undefined",
+        "share": "share, 0 to 1",
+        "money": "units of the reporting currency",
+        "days": "days",
+        "count": "number",
+        "points": "points",
+        "ratio": "ratio",
+    },
+    "de": {
+        "card": "Karte",
+        "figure": "Kennzahl",
+        "meaning": "was sie sagt",
+        "formula": "Formel",
+        "unit": "Einheit",
+        "date": "Datum des Zeitraums",
+        "no date": "keines",
+        "undefined": "Nicht definiert",
+        "share": "Anteil, 0 bis 1",
+        "money": "Einheiten der Berichtswährung",
+        "days": "Tage",
+        "count": "Anzahl",
+        "points": "Punkte",
+        "ratio": "Verhältnis",
+    },
+}
+
+
 def _line(function: Callable[..., object], mark: str) -> str:
     """The paragraph of the docstring that begins with the mark, on one line."""
     for paragraph in (inspect.getdoc(function) or "").split("\n\n"):
         if paragraph.startswith(mark):
             return " ".join(paragraph[len(mark) :].split())
     raise TypeError(f"{function.__name__} needs a paragraph '{mark}' in its docstring")
+
+
+def _first(function: Callable[..., object]) -> str:
+    return " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())

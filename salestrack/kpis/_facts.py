@@ -17,6 +17,7 @@ from salestrack.periods import WORDS, Period, PeriodLike
 By: TypeAlias = str | Sequence[str] | None
 MISSING = "(missing)"
 ALL = "_all"
+RESERVED = ("n", "low", "high", "note")
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,9 @@ def alternatives(x: Facts, *names: str) -> str:
 
 def _check(groups: Sequence[str], columns: Sequence[str], function: str) -> None:
     for name in groups:
+        if name in (function, *RESERVED):
+            cure = "rename the column, the result has one of that name"
+            raise KpiError.bad_option(function, "by", name, cure)
         if name not in WORDS and name not in columns:
             raise KpiError.unknown_group(name, function, own_names(columns))
 

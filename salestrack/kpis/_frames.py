@@ -6,16 +6,17 @@ aggregates are taken of bare columns only, flags and masked amounts are made at 
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import duckdb
 import narwhals as nw
 import pandas as pd
 
 from salestrack.errors import KpiError
+from salestrack.kpis._pandas import known, memory
+from salestrack.kpis._plan import Plan
+from salestrack.kpis._plan import stacked as stacked
 
 Rows: TypeAlias = "nw.LazyFrame[Any]"
 How: TypeAlias = Literal["sum", "count", "mean", "median", "min", "max", "std"] | float
@@ -39,14 +40,14 @@ NUMBERS = {"amount", "amount_base", "contracted_hours_per_week", "duration_s", "
 def frame(x: Any, *, needs: Iterable[str] = (), function: str) -> Rows:
     """Any engine's frame as a lazy one that has the columns `needs`, each of its kind; `x` is left alone.
 
-    pandas and PyArrow frames are formats, not engines: an in-memory DuckDB reads them where they lie.
+    pandas and PyArrow frames are formats, not engines: Polars or an in-memory DuckDB reads them (`_pandas.py`).
     """
-    lazy = _lazy(x, function)
-    schema = lazy.collect_schema()
+    rows = _lazy(x, function)
+    schema = rows.collect_schema()
     for name in needs:
         if name not in schema:
             raise KpiError.missing_column(name, function, schema.names())
-    return _kinds(lazy, schema, function)
+    return _kinds(rows, schema, function)
 
 
 def summarise(lf: Rows, by: Sequence[str] = (), /, **what: Part) -> Rows:
@@ -65,12 +66,20 @@ def summarise(lf: Rows, by: Sequence[str] = (), /, **what: Part) -> Rows:
 def small(lf: Rows) -> pd.DataFrame:
     """The result of a query as a pandas frame whose types do not depend on the engine."""
     schema = lf.collect_schema()
-    if lf.implementation.is_polars():
-        columns = lf.collect().to_dict(as_series=False)
-        table = pd.DataFrame({name: pd.Series(columns[name], dtype=object) for name in schema.names()})
-    else:
-        table = pd.DataFrame(lf.collect(backend="pandas").to_native())
-    return pd.DataFrame({name: _plain(table[name], schema[name]) for name in schema.names()})
+    direct = isinstance(lf, Plan) or lf.implementation.is_polars()
+    found: Any = lf.collect() if direct else _collected(lf)
+    if not isinstance(found, pd.DataFrame):
+        columns = found.to_dict(as_series=False)
+        found = pd.DataFrame({name: pd.Series(columns[name], dtype=object) for name in schema.names()})
+    return pd.DataFrame({name: _plain(found[name], schema[name]) for name in schema.names()})
+
+
+def _collected(lf: Rows) -> pd.DataFrame:
+    """What the engine gives as pandas; Spark's rows one by one, for its own way there does not know pandas 3."""
+    if not lf.implementation.is_spark_like():
+        return pd.DataFrame(lf.collect(backend="pandas").to_native())
+    rows, names = lf.to_native().collect(), lf.collect_schema().names()
+    return pd.DataFrame({n: pd.Series([row[i] for row in rows], dtype=object) for i, n in enumerate(names)})
 
 
 def flag(condition: nw.Expr) -> nw.Expr:
@@ -90,44 +99,21 @@ def masked_sum(condition: nw.Expr, column: str) -> nw.Expr:
 
 def _lazy(x: Any, function: str) -> Rows:
     library = type(x).__module__.partition(".")[0]
+    if isinstance(x, Plan):
+        return cast(Rows, x)
     if library == "pandas":
-        return _from_pandas(x, function)
+        if not isinstance(x, pd.DataFrame):
+            raise KpiError.not_a_frame(function, x)
+        return cast(Rows, Plan.of(known(x, kind_of)))
     if library == "pyarrow":
-        return nw.from_native(_memory().from_arrow(x)).lazy()
+        return cast(Rows, Plan.of(memory().from_arrow(x)))
+    if isinstance(x, duckdb.DuckDBPyRelation):
+        return cast(Rows, Plan.of(x))
     try:
         rows: Rows = nw.from_native(x).lazy()
     except (TypeError, AttributeError):
         raise KpiError.not_a_frame(function, x) from None
     return rows
-
-
-def _from_pandas(x: Any, function: str) -> Rows:
-    if not isinstance(x, pd.DataFrame):
-        raise KpiError.not_a_frame(function, x)
-    names = [str(name) for name in x.columns]
-    if not names:
-        x, names = pd.DataFrame({"": pd.Series([], dtype="float64")}), [""]
-    known = {name: x.iloc[:, i] for i, name in enumerate(names)}
-    typed = pd.DataFrame({name: _known_type(name, column) for name, column in known.items()}, copy=False)
-    return nw.from_native(_memory().from_df(typed)).lazy()
-
-
-def _known_type(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
-    """A column without any value has no type of its own: it gets the one that its name promises."""
-    if str(column.dtype) not in ("object", "float64") or column.notna().any():
-        return column
-    dtypes: dict[str, Any] = {"time": "datetime64[us]", "number": "float64", "flag": "boolean"}
-    if kind_of(name) == "any" and str(column.dtype) == "float64":
-        return column
-    return column.astype(dtypes.get(kind_of(name), "str"))
-
-
-@cache
-def _memory() -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'")
-    atexit.register(con.close)
-    return con
 
 
 def kind_of(name: str) -> str:
@@ -145,7 +131,7 @@ def kind_of(name: str) -> str:
     return "flag" if name.startswith("is_") else "any"
 
 
-def _kinds(lazy: Rows, schema: nw.Schema, function: str) -> Rows:
+def _kinds(rows: Rows, schema: nw.Schema, function: str) -> Rows:
     casts = []
     for name, dtype in schema.items():
         kind = kind_of(name)
@@ -155,7 +141,7 @@ def _kinds(lazy: Rows, schema: nw.Schema, function: str) -> Rows:
             raise KpiError.has_zone(name, function)
         elif not _fits(kind, dtype):
             raise KpiError.wrong_type(name, function, str(dtype), kind)
-    return lazy.with_columns(*casts) if casts else lazy
+    return rows.with_columns(*casts) if casts else rows
 
 
 _TYPE_OF: dict[str, Any] = {"time": nw.Datetime("us"), "number": nw.Float64(), "flag": nw.Boolean()}

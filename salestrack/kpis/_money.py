@@ -23,7 +23,7 @@ def with_cents(x: Facts, stem: str = "amount", into: str = CENTS) -> Facts:
         return x.mark(**{into: hundredths(f"{stem}_base")})
     if stem not in columns:
         raise KpiError.missing_column(f"{stem}_base_cents", x.function, own_names(columns))
-    _one_currency(x, stem)
+    one_currency(x, stem)
     return x.mark(**{into: hundredths(stem)})
 
 
@@ -33,7 +33,8 @@ def hundredths(column: str) -> nw.Expr:
     return (nw.when(~number.is_nan()).then(number) * 100 + 0.5).floor().cast(nw.Int64)
 
 
-def _one_currency(x: Facts, stem: str) -> None:
+def one_currency(x: Facts, stem: str) -> None:
+    """Refuses amounts in several currencies: they cannot be added."""
     if "currency_code" not in x.columns:
         return
     codes = small(x.rows.filter(~nw.col(stem).is_null()).select("currency_code").unique())["currency_code"]

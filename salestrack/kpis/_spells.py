@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import narwhals as nw
@@ -10,7 +10,7 @@ import pandas as pd
 
 from salestrack.kpis._facts import Facts
 from salestrack.kpis._frames import small, summarise
-from salestrack.kpis._periods import number_of
+from salestrack.kpis._periods import day_number, literal, number_of
 from salestrack.kpis._survival import day_known, days_from
 
 SPELL = ("deal_id", "stage_name", "entered_at", "left_at", "exit_type")
@@ -18,9 +18,11 @@ SPELL = ("deal_id", "stage_name", "entered_at", "left_at", "exit_type")
 
 def known(x: Facts, as_of: date) -> Facts:
     """Only stays that had begun by then: day of entry `_in`, of leaving `_out`, the way out `_exit`."""
-    x = x.mark(_in=day_known("entered_at", as_of, x.columns), _out=day_known("left_at", as_of, x.columns))
-    way = nw.when(nw.col("_out").is_null()).then(nw.lit("")).otherwise(nw.col("exit_type").cast(nw.String))
-    return x.keep(~nw.col("_in").is_null()).mark(_exit=way).mark(_exit=nw.col("_exit").fill_null(""))
+    after = literal(as_of + timedelta(days=1), x.rows.collect_schema()["entered_at"])
+    x = x.keep(nw.col("entered_at") < after)  # on the bare column: a filter works every expression out anew
+    x = x.mark(_in=day_number("entered_at"), _out=day_known("left_at", as_of, x.columns))
+    way = nw.col("exit_type").cast(nw.String).fill_null("")
+    return x.mark(_exit=nw.when(nw.col("_out").is_null()).then(nw.lit("")).otherwise(way))
 
 
 def staged(x: Facts) -> Facts:

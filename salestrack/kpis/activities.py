@@ -7,19 +7,25 @@ from datetime import date
 from typing import Any
 
 import narwhals as nw
-import numpy as np
 import pandas as pd
 
-from salestrack.errors import KpiError
 from salestrack.kpis._card import card
-from salestrack.kpis._facts import By, Facts, facts, own_names
-from salestrack.kpis._frames import flag, frame, masked_sum, small, summarise
-from salestrack.kpis._periods import MONTHS, day_number, number_of
+from salestrack.kpis._facts import By, Facts, facts
+from salestrack.kpis._frames import flag, frame, masked_sum
+from salestrack.kpis._periods import day_number
 from salestrack.kpis._results import divided, group_total, layout, note, outer, ratio
-from salestrack.kpis._survival import checked_day
-from salestrack.periods import WORDS, Period, PeriodLike
+from salestrack.kpis._working import contracted, span_of
+from salestrack.periods import PeriodLike
 
-SELLING = ("call", "email", "meeting")
+SELLING = ("call", "email", "meeting", "sms", "social")
+CATEGORIES = {
+    "preparation": ("preparation",),
+    "internal": ("internal_meeting",),
+    "admin": ("admin", "task", "note"),
+    "travel": ("travel",),
+    "training": ("training",),
+}
+"""Types of activity in each kind of working time beside selling; what is in none of them is `other`."""
 
 
 @card(
@@ -28,8 +34,10 @@ SELLING = ("call", "email", "meeting")
     date="started_at",
     label_en="Activity mix",
     label_de="Aktivitätenmix",
-    description_en="Share of each type among the activities done; planned ones do not count.",
     description_de="Anteil jeder Art an den erledigten Aktivitäten; geplante zählen nicht.",
+    formula_de="Aktivitäten der Art / alle Aktivitäten der Gruppe, nur erledigte.",
+    undefined_de="nie (eine Art ohne Aktivitäten hat keine Zeile); `hours_share` ist NaN, wo keine Stunden "
+    "erfasst sind.",
 )
 def activity_mix(
     activities: Any,
@@ -38,7 +46,7 @@ def activity_mix(
     period: PeriodLike | None = None,
     fiscal_year_start: int = 1,
 ) -> pd.DataFrame:
-    """Number, hours and share of the activities of each type.
+    """Share of each type among the activities done; planned ones do not count.
 
     Formula: activities of the type / all activities of the group, done ones only.
 
@@ -88,8 +96,11 @@ def activity_mix(
     date="started_at",
     label_en="Selling time",
     label_de="Verkaufszeitanteil",
-    description_en="Share of the recorded working hours spent on calls, e-mails and meetings with customers.",
     description_de="Anteil der erfassten Arbeitsstunden für Telefonate, E-Mails und Termine mit Kunden.",
+    formula_de="Stunden der erledigten Aktivitäten in den Verkaufskategorien / Stunden aller erledigten "
+    "Aktivitäten.",
+    undefined_de="NaN mit dem Vermerk coverage, wo weniger als 70 % der Vertragsstunden erfasst sind, no_data, "
+    "wo nichts erfasst ist.",
 )
 def selling_time_share(
     activities: Any,
@@ -102,7 +113,7 @@ def selling_time_share(
     selling: Sequence[str] = SELLING,
     min_coverage: float = 0.7,
 ) -> pd.DataFrame:
-    """Hours in selling categories over all recorded working hours.
+    """Share of the recorded working hours spent on calls, e-mails and meetings with customers.
 
     Formula: hours of activities done in the selling categories / hours of all activities done.
 
@@ -123,9 +134,11 @@ def selling_time_share(
 
     Returns
     -------
-    One row per group: `selling_hours`, `recorded_hours`, `contracted_hours`, `coverage` (recorded over
-    contracted), `selling_time_share` (0 to 1), `low`, `high` (95 %, clustered by rep), `n` (activities
-    with a duration), `note`.
+    One row per group: `selling_hours` and the hours of the other six kinds of working time,
+    `preparation_hours`, `internal_hours`, `admin_hours` (also tasks and notes), `travel_hours`,
+    `training_hours`, `other_hours`, which add up to `recorded_hours`; `contracted_hours`, `coverage` (recorded
+    over contracted), `selling_time_share` (0 to 1), `low`, `high` (95 %, clustered by rep), `n`
+    (activities with a duration), `note`.
 
     Examples
     --------
@@ -140,25 +153,34 @@ def selling_time_share(
     """
     name = "selling_time_share"
     x = _done(activities, name, by, period, fiscal_year_start, rep="owner_rep_id")
-    x = x.mark(_selling=masked_sum(nw.col("activity_type").cast(nw.String).is_in(list(selling)), "_seconds"))
-    table = x.totals(sold=("_selling", "sum"), seconds=("_seconds", "sum"), n=("_timed", "sum"))
+    x = x.mark(**_kinds(selling))
+    kinds = {kind: (f"_{kind}", "sum") for kind in ("selling", *CATEGORIES)}
+    table = x.totals(seconds=("_seconds", "sum"), n=("_timed", "sum"), **kinds)  # type: ignore[arg-type]
     table = ratio(table, x, name, "_selling", "_seconds", cluster="rep_id", share=True)
-    span = _span(x, period, fiscal_year_start, as_of)
-    contracted = _contracted(rep_assignments, x, table, span)
-    table = (
-        outer(table.drop(columns="note"), contracted, x.by)
-        if x.by
-        else pd.concat([table, contracted], axis=1)
+    hours = contracted(rep_assignments, x, table, span_of(x, period, fiscal_year_start, as_of))
+    table = outer(table.drop(columns="note"), hours, x.by) if x.by else pd.concat([table, hours], axis=1)
+    table = table.assign(
+        **{f"{kind}_hours": table[kind] / 3600 for kind in kinds}, recorded_hours=table["seconds"] / 3600
     )
-    table = table.assign(selling_hours=table["sold"] / 3600, recorded_hours=table["seconds"] / 3600)
+    table["other_hours"] = (table["seconds"] - table[list(kinds)].sum(axis=1)) / 3600
     table["coverage"] = divided(table["recorded_hours"], table["contracted_hours"])
     thin = ~(table["coverage"] >= min_coverage)
     figures = [name, "low", "high"]
     table[figures] = table[figures].where(~thin & (table["seconds"] > 0))
     table["note"] = note(table[name], "coverage").where(table["seconds"] > 0, "no_data")
-    return layout(
-        table, x, "selling_hours", "recorded_hours", "contracted_hours", "coverage", *figures, "n", "note"
-    )
+    rest = [f"{kind}_hours" for kind in (*CATEGORIES, "other")]
+    parts = ("selling_hours", *rest, "recorded_hours", "contracted_hours", "coverage")
+    return layout(table, x, *parts, *figures, "n", "note")
+
+
+def _kinds(selling: Sequence[str]) -> dict[str, nw.Expr]:
+    """Seconds of each kind of working time, 0 where an activity is of another; selling comes first."""
+    kind = nw.col("activity_type").cast(nw.String).fill_null("")
+    made = {"_selling": masked_sum(kind.is_in(list(selling)), "_seconds")}
+    for name, types in CATEGORIES.items():
+        own = [word for word in types if word not in selling]
+        made[f"_{name}"] = masked_sum(kind.is_in(own), "_seconds") if own else nw.lit(0)
+    return made
 
 
 def _done(
@@ -194,81 +216,3 @@ def _done(
     )
     x = x.mark(_seconds=masked_sum(nw.col("_timed") == 1, "_long").cast(nw.Int64))
     return x.mark(_started=day_number(day)) if day in columns else x
-
-
-def _span(
-    x: Facts, period: PeriodLike | None, fiscal_year_start: int, as_of: date | str | None
-) -> tuple[int, int]:
-    """First day and day after the last: of the period, else of the activities, cut after as_of."""
-    if period is not None:
-        asked = Period.parse(period, fiscal_year_start=fiscal_year_start)
-        first, end = number_of(asked.start), number_of(asked.end)
-    else:
-        seen = small(summarise(x.rows, first=("_started", "min"), last=("_started", "max"))).iloc[0]
-        first, end = (0, 0) if pd.isna(seen["first"]) else (int(seen["first"]), int(seen["last"]) + 1)
-    if as_of is not None:
-        end = min(end, number_of(checked_day(as_of, x.function)) + 1)
-    return first, max(first, end)
-
-
-def _contracted(rep_assignments: Any, x: Facts, table: pd.DataFrame, span: tuple[int, int]) -> pd.DataFrame:
-    """Contracted hours per group: hours a week times the days of each assignment in the group's time."""
-    groups = [name for name in x.by if name not in WORDS]
-    reps = _assignments(rep_assignments, x, groups)
-    cells = table[list(x.words)].drop_duplicates() if x.words else pd.DataFrame({"_": [0]})
-    start, end = _bounds(cells, x, span)
-    days = np.minimum.outer(reps["_to"].to_numpy(), end) - np.maximum.outer(reps["_from"].to_numpy(), start)
-    hours = np.maximum(days, 0) / 7 * reps["contracted_hours_per_week"].to_numpy()[:, None]
-    long = reps[groups].merge(cells, how="cross").assign(contracted_hours=hours.ravel())
-    if not x.by:
-        return pd.DataFrame({"contracted_hours": [float(hours.sum())]})
-    sums = long.groupby(list(x.by), dropna=False)["contracted_hours"].sum().reset_index()
-    return sums.loc[sums["contracted_hours"] > 0]
-
-
-def _assignments(rep_assignments: Any, x: Facts, groups: list[str]) -> pd.DataFrame:
-    needs = ("rep_id", "contracted_hours_per_week", "valid_from_date", "valid_to_date")
-    r = facts(rep_assignments, function=x.function, needs=needs)
-    names = {
-        name: f"{name}_id"
-        for name in groups
-        if name not in r.columns and f"{name}_id" in r.columns and f"{name}_id" in x.columns
-    }
-    r = r.also_by(*(names.get(name, name) for name in _known(groups, names, r)))
-    r = r.mark(
-        _from=day_number("valid_from_date").fill_null(-(10**6)),
-        _to=(day_number("valid_to_date") + 1).fill_null(10**6),
-        contracted_hours_per_week=nw.col("contracted_hours_per_week").cast(nw.Float64).fill_null(0.0),
-    )
-    table = small(r.rows.select("_from", "_to", "contracted_hours_per_week", *r.by))
-    for name, key in names.items():
-        labels = small(x.rows.select(key, name).unique()).dropna().drop_duplicates(key).set_index(key)[name]
-        table[name] = table[key].map(labels).fillna(table[key])
-    return table
-
-
-def _known(groups: Sequence[str], names: dict[str, str], r: Facts) -> list[str]:
-    for name in groups:
-        if name not in names and name not in r.columns:
-            raise KpiError.unknown_group(name, f"{r.function} (rep_assignments)", own_names(r.columns))
-    return list(groups)
-
-
-def _bounds(
-    cells: pd.DataFrame, x: Facts, span: tuple[int, int]
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """First day and day after the last of each cell of period words, within the span."""
-    start, end = np.full(len(cells), span[0]), np.full(len(cells), span[1])
-    for word in x.words:
-        first = cells[word].fillna(pd.Timestamp("1970-01-01"))
-        step = (
-            pd.DateOffset(months=MONTHS[word])
-            if word in MONTHS
-            else pd.Timedelta(days=7 if word == "week" else 1)
-        )
-        start, end = np.maximum(start, _numbers(first)), np.minimum(end, _numbers(first + step))
-    return start, end
-
-
-def _numbers(days: pd.Series[Any]) -> np.ndarray[Any, Any]:
-    return days.to_numpy().astype("datetime64[D]").astype("int64")

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Any, Literal
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from salestrack.errors import KpiError
+from salestrack.kpis._against import Against, Pair, pair
 from salestrack.kpis._card import card
-from salestrack.kpis._facts import By, Facts, facts, group_names
+from salestrack.kpis._facts import By, Facts, facts
 from salestrack.kpis._frames import flag, masked_sum
-from salestrack.kpis._money import CENTS, with_cents
+from salestrack.kpis._money import CENTS, hundredths, with_cents
 from salestrack.kpis._periods import MONTHS
 from salestrack.kpis._results import divided, layout, note, outer
-from salestrack.kpis._survival import checked_day
-from salestrack.periods import WORDS, Period, PeriodLike
+from salestrack.periods import Period, PeriodLike
 
 WON = nw.col("status") == "won"
 
@@ -28,8 +28,10 @@ WON = nw.col("status") == "won"
     date="closed_date",
     label_en="Bookings",
     label_de="Auftragseingang",
-    description_en="Value of the deals won in the period; not invoiced and not recognised revenue.",
     description_de="Wert der im Zeitraum gewonnenen Aufträge; weder fakturierter noch realisierter Umsatz.",
+    formula_de="Summe der Beträge der gewonnenen Verkaufschancen, in der Berichtswährung.",
+    undefined_de="Nie; ohne gewonnene Verkaufschance ist der Wert 0. Verkaufschancen ohne Betrag zählen nur in "
+    "`n` und `without_amount`.",
 )
 def bookings(
     deals: Any,
@@ -38,7 +40,7 @@ def bookings(
     period: PeriodLike | None = None,
     fiscal_year_start: int = 1,
 ) -> pd.DataFrame:
-    """Value of the deals won, by closing date.
+    """Value of the deals won in the period; not invoiced and not recognised revenue.
 
     Formula: sum of the amounts of deals whose status is won, in the reporting currency.
 
@@ -86,27 +88,38 @@ def bookings(
     date="closed_date",
     label_en="Revenue growth",
     label_de="Umsatzwachstum",
-    description_en="Change of the bookings of a period against the same period before.",
     description_de="Veränderung des Auftragseingangs gegenüber dem Vergleichszeitraum.",
+    formula_de="(Auftragseingang - vorheriger Auftragseingang) / vorheriger Auftragseingang; solange der Zeitraum "
+    "noch läuft, enden beide am gleichen Tag. Währungsbereinigt wird der jetzige Wert zu den Kursen des früheren "
+    "Zeitraums umgerechnet.",
+    undefined_de="NaN mit dem Hinweis no_base, wo der vorherige Wert 0 oder negativ ist; währungsbereinigt auch, wo "
+    "die Tabelle nicht Beträge und Währung neben dem umgerechneten Betrag führt.",
 )
 def revenue_growth(
     deals: Any,
     *,
     period: PeriodLike,
     by: By = None,
-    against: Literal["year", "quarter", "month"] = "year",
+    against: Against = "year",
     as_of: date | str | None = None,
     fiscal_year_start: int = 1,
 ) -> pd.DataFrame:
-    """Growth of bookings against the same period a year (quarter, month) before.
+    """Change of the bookings of a period against the same period before.
 
     Formula: (bookings - previous) / previous; while the period is still filling both are cut at the same day.
+    At constant currency the bookings are converted at the rates of the earlier period.
 
-    Undefined: NaN with the note no_base where the previous value is 0 or negative.
+    Undefined: NaN with the note no_base where the previous value is 0 or negative; at constant currency also
+    where the frame does not have amount and currency beside the converted amount.
+
+    The rate of a currency is what the deals won earlier imply: sum of converted amounts / sum of amounts, in
+    the row's own month, quarter or year where it had some, else in the whole earlier period. A currency
+    without an earlier rate keeps its own; `own_rate_share` shows how much that is.
 
     Parameters
     ----------
-    deals : deals in any engine, as in bookings; `closed_date` is needed
+    deals : deals in any engine, as in bookings; `closed_date` is needed. For constant currency `amount` and
+        `currency_code` beside `amount_base_cents` or `amount_base`
     period : the period that is judged
     by : columns or the words month, quarter, year (not longer than `against`); None gives one row
     against : how far back the period of comparison lies
@@ -117,7 +130,9 @@ def revenue_growth(
     Returns
     -------
     One row per group: `bookings`, `previous` (currency units), `revenue_growth` (0.1 is ten per cent),
-    `per_working_day` (growth per Monday to Friday), `n`, `previous_n` (won deals), `note`.
+    `per_working_day` (growth per Monday to Friday), `constant_currency` (growth at the earlier rates),
+    `at_previous_rates` (bookings at the earlier rates, currency units), `own_rate_share` (share of the bookings
+    for which there is no earlier rate), `n`, `previous_n` (won deals), `note`.
 
     Examples
     --------
@@ -127,77 +142,127 @@ def revenue_growth(
        bookings  previous  revenue_growth
     0     150.0     100.0             0.5
     """
-    asked = Period.parse(period, fiscal_year_start=fiscal_year_start)
-    span = _cut(asked, as_of)
-    back = _months_back(against, by)
-    now = _won_value(deals, by, span, fiscal_year_start)
-    then = _won_value(
-        deals, by, Period(_shifted(span.start, -back), _shifted(span.end, -back)), fiscal_year_start
+    name = "revenue_growth"
+    spans = pair(
+        period, function=name, by=by, against=against, as_of=as_of, fiscal_year_start=fiscal_year_start
     )
-    then = then.mark(**{word: nw.col(word) + back // MONTHS[word] for word in then.words})
+    now = _won_value(deals, by, spans.now, fiscal_year_start)
+    then = _won_value(deals, by, spans.then, fiscal_year_start)
+    then = then.mark(**spans.moved(then.words))
+    new = now.also_by("_currency").totals(
+        value=("_value", "sum"), n=("_won", "sum"), own=("_own", "sum"), native=("_native", "sum")
+    )
+    old = then.also_by("_currency").totals(
+        before=("_value", "sum"), previous_n=("_won", "sum"), own=("_own", "sum"), native=("_native", "sum")
+    )
+    new = _at_previous_rates(new, old, list(now.words), _converts(now))
     table = outer(
-        now.totals(value=("_value", "sum"), n=("_won", "sum")),
-        then.totals(before=("_value", "sum"), previous_n=("_won", "sum")),
+        _collapsed(new.drop(columns=["own", "native"]), now.by),
+        _collapsed(old.drop(columns=["own", "native"]), now.by),
         now.by,
     )
-    growth = divided(table["value"] - table["before"], table["before"])
-    days, days_before, open_end = _cells(table, now, asked, span, back)
-    table = table.assign(
-        bookings=table["value"] / 100,
-        previous=table["before"] / 100,
-        revenue_growth=growth,
-        per_working_day=divided(table["value"] * days_before, table["before"] * days) - 1,
-        note=note(growth, "no_base").where(growth.isna() | ~open_end, "to_date"),
-    )
     return layout(
-        table, now, "bookings", "previous", "revenue_growth", "per_working_day", "n", "previous_n", "note"
+        _growth(table, now, spans),
+        now,
+        "bookings",
+        "previous",
+        name,
+        "per_working_day",
+        "constant_currency",
+        "at_previous_rates",
+        "own_rate_share",
+        "n",
+        "previous_n",
+        "note",
     )
 
 
 def _won_value(deals: Any, by: By, span: Period, fiscal_year_start: int) -> Facts:
-    x = facts(
-        deals,
-        function="revenue_growth",
-        needs=("status",),
-        date="closed_date",
-        by=by,
-        period=span,
-        fiscal_year_start=fiscal_year_start,
-    )
-    return with_cents(x).mark(_value=masked_sum(WON, CENTS), _won=flag(WON))
-
-
-def _cut(asked: Period, as_of: date | str | None) -> Period:
-    if as_of is None:
-        return asked
-    day = checked_day(as_of, "revenue_growth")
-    if day < asked.start:
-        raise KpiError.bad_option(
-            "revenue_growth", "as_of", str(day), f"the period starts later, on {asked.start}"
+    """The deals won in a span: `_value`, and where a conversion can be seen `_own` and `_native` of `_currency`."""
+    x = with_cents(
+        facts(
+            deals,
+            function="revenue_growth",
+            needs=("status",),
+            date="closed_date",
+            by=by,
+            period=span,
+            fiscal_year_start=fiscal_year_start,
         )
-    return Period(asked.start, min(asked.end, day + timedelta(days=1)))
+    )
+    if not _converts(x):
+        nothing = nw.lit(0).cast(nw.Int64)
+        x = x.mark(_value=masked_sum(WON, CENTS), _won=flag(WON), _own=nothing, _native=nothing)
+        return x.mark(_currency=nw.lit(""))
+    seen = ~nw.col("currency_code").is_null() & ~nw.col("amount").is_null() & ~nw.col(CENTS).is_null()
+    x = x.mark(_amount=hundredths("amount"))
+    return x.mark(
+        _value=masked_sum(WON, CENTS),
+        _won=flag(WON),
+        _own=masked_sum(WON & seen, CENTS),
+        _native=masked_sum(WON & seen, "_amount"),
+        _currency=nw.col("currency_code").cast(nw.String).fill_null(""),
+    )
 
 
-def _months_back(against: str, by: By) -> int:
-    if against not in MONTHS:
-        raise KpiError.bad_option("revenue_growth", "against", against, "give 'year', 'quarter' or 'month'")
-    can = [word for word, size in MONTHS.items() if size <= MONTHS[against]]
-    for word in group_names(by):
-        if word in WORDS and word not in can:
-            raise KpiError.unusable_word(word, "revenue_growth", can)
-    return MONTHS[against]
+def _converts(x: Facts) -> bool:
+    """The frame has amounts in their currency beside the converted ones."""
+    has = set(x.columns)
+    return {"amount", "currency_code"} <= has and bool({"amount_base_cents", "amount_base"} & has)
 
 
-def _shifted(day: date, months: int) -> date:
-    return (pd.Timestamp(day) + pd.DateOffset(months=months)).date()
+def _at_previous_rates(
+    new: pd.DataFrame, old: pd.DataFrame, words: Sequence[str], converts: bool
+) -> pd.DataFrame:
+    """With the value at the earlier rates, `constant`, and what has none, `unrated` (hundredths)."""
+    if not converts:
+        return new.assign(constant=new["value"].astype(float), unrated=0.0)
+    rate = _rates(new, old, [*words, "_currency"]).fillna(_rates(new, old, ["_currency"]))
+    rate = rate.mask(rate.isna() & (new["own"] == new["native"]), 1.0)  # the reporting currency itself
+    constant = (new["native"] * rate).where(rate.notna(), new["own"])
+    unrated = (new["value"] - new["own"]) + new["own"].where(rate.isna(), 0)
+    return new.assign(constant=new["value"] - new["own"] + constant, unrated=unrated.astype(float))
+
+
+def _rates(new: pd.DataFrame, old: pd.DataFrame, keys: list[str]) -> pd.Series[float]:
+    """The earlier rate beside each row of `new`, NaN where there was no amount."""
+    sums = old.groupby(keys, as_index=False)[["own", "native"]].sum()
+    beside = new[keys].merge(sums, on=keys, how="left").set_index(new.index)
+    return divided(beside["own"], beside["native"])
+
+
+def _collapsed(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """The sums of the currencies; without groups one row, also for no data."""
+    numbers = [c for c in table.columns if c not in by and c != "_currency"]
+    if not by:
+        return pd.DataFrame({c: [table[c].sum()] for c in numbers})
+    return table.groupby(list(by), sort=False, dropna=False, as_index=False)[numbers].sum()
+
+
+def _growth(table: pd.DataFrame, x: Facts, spans: Pair) -> pd.DataFrame:
+    growth = divided(table["value"] - table["before"], table["before"])
+    days, days_before, open_end = _cells(table, x, spans)
+    one_currency = not {"amount_base_cents", "amount_base"} & set(x.columns)
+    known = 1.0 if one_currency or _converts(x) else float("nan")
+    return table.assign(
+        bookings=table["value"] / 100,
+        previous=table["before"] / 100,
+        revenue_growth=growth,
+        per_working_day=divided(table["value"] * days_before, table["before"] * days) - 1,
+        constant_currency=known * divided(table["constant"] - table["before"], table["before"]),
+        at_previous_rates=known * table["constant"] / 100,
+        own_rate_share=known * divided(table["unrated"], table["value"]),
+        note=note(growth, "no_base").where(growth.isna() | ~open_end, "to_date"),
+    )
 
 
 def _cells(
-    table: pd.DataFrame, x: Facts, asked: Period, span: Period, back: int
+    table: pd.DataFrame, x: Facts, spans: Pair
 ) -> tuple[pd.Series[float], pd.Series[float], pd.Series[bool]]:
     """Working days of each row's time and of the time before, and whether its end is still to come."""
+    span = spans.now
     start = pd.Series(pd.Timestamp(span.start), index=table.index)
-    end = pd.Series(pd.Timestamp(asked.end), index=table.index)
+    end = pd.Series(pd.Timestamp(spans.asked.end), index=table.index)
     for word in x.words:
         first = table[word].fillna(pd.Timestamp(span.start))
         start, end = (
@@ -206,7 +271,7 @@ def _cells(
         )
     until = end.where(end < pd.Timestamp(span.end), pd.Timestamp(span.end))
     until = until.where(until > start, start)
-    shift = pd.DateOffset(months=-back)
+    shift = pd.DateOffset(months=-spans.months)
     return _busdays(start, until), _busdays(start + shift, until + shift), end > pd.Timestamp(span.end)
 
 

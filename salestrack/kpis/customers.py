@@ -6,21 +6,19 @@ from datetime import date
 from typing import Any
 
 import narwhals as nw
-import numpy as np
 import pandas as pd
 
 from salestrack.errors import KpiError
+from salestrack.kpis._acquisition import lag_of, new_customers, spent, whole_months
 from salestrack.kpis._card import card
-from salestrack.kpis._facts import ALL, By, Facts, facts, group_names
-from salestrack.kpis._frames import flag, frame, small, summarise
+from salestrack.kpis._facts import By, Facts, facts, group_names
+from salestrack.kpis._frames import flag, frame, masked_sum, small, summarise
 from salestrack.kpis._money import CENTS, with_cents
-from salestrack.kpis._periods import MONTHS, day_number, month_number, month_word
+from salestrack.kpis._periods import day_number, month_number
 from salestrack.kpis._results import beside, cluster_of, divided, layout, note, outer
 from salestrack.kpis._survival import checked_day
-from salestrack.periods import WORDS, Period, PeriodLike, month_index
+from salestrack.periods import PeriodLike, month_index
 from salestrack.stats.intervals import net_promoter
-
-DAYS_IN_MONTH = 365.25 / 12
 
 
 @card(
@@ -29,10 +27,14 @@ DAYS_IN_MONTH = 365.25 / 12
     date="closed_date",
     label_en="Customer acquisition cost",
     label_de="Kundengewinnungskosten",
-    description_en="Sales and marketing cost per new customer, from the months in which the customers "
-    "were leads.",
     description_de="Vertriebs- und Marketingkosten je Neukunde, aus den Monaten, in denen die "
     "Kunden Leads waren.",
+    formula_de="um den Vorlauf zurückversetzte Gewinnungskosten des Zeitraums / im Zeitraum gewonnene Neukunden; neu "
+    "ist der allererste gewonnene Abschluss des Kunden (seiner Muttergesellschaft, wo die Abschlüsse eine nennen), ein "
+    "wiederkehrender Kunde also nicht.",
+    undefined_de="Ohne Wert mit dem Hinweis „keine Fälle“, wenn kein Neukunde gewonnen wurde. Der Hinweis „nur "
+    "Werbekosten“ steht, wenn die Kosten allein aus Werbung bestehen: ohne Gehälter und Werkzeuge sind es keine "
+    "Vollkosten.",
 )
 def customer_acquisition_cost(
     costs: Any,
@@ -45,20 +47,24 @@ def customer_acquisition_cost(
     acquisition_share: float = 1.0,
     as_of: date | str | None = None,
 ) -> pd.DataFrame:
-    """Cost of winning a new customer.
+    """Sales and marketing cost per new customer, from the months in which the customers were leads.
 
     Formula: acquisition costs of the period shifted back by the lag / new customers won in the period;
     new is the first won deal ever of the account (of its parent where deals have one), so a returning
     customer is not new.
 
-    Undefined: NaN with the note no_data where no new customer was won.
+    Undefined: NaN with the note no_data where no new customer was won. The note media_only marks a cost that is
+    advertising alone: without salaries and tools it is no full cost.
 
     Parameters
     ----------
-    costs : sales and marketing costs in any engine: `cost_date`, an amount (see bookings)
+    costs : sales and marketing costs in any engine, all of them, not only advertising: `cost_date`, an amount
+        (see bookings), optionally `cost_type`
     deals : all deals, not only those of the period: `status`, `closed_date`, `account_id`, optionally
         `deal_id`, `parent_account_id`, `lead_created_at`
-    by : columns that both have, or the words month, quarter, year (of winning); None gives one row
+    by : columns that both have (campaign_id, channel, team, …), or the words month, quarter, year (of
+        winning); None gives one row. Costs that belong to no single channel stand in the row (missing): only
+        the row for all is fully loaded
     period : of winning, whole months
     fiscal_year_start : month (1 to 12) in which the fiscal year starts
     lag_months : months between cost and win; None takes the median from lead to win, 0 if deals have no
@@ -82,8 +88,8 @@ def customer_acquisition_cost(
     0  900.0                      450.0  2
     """
     name = "customer_acquisition_cost"
-    groups, months = group_names(by), _whole_months(period, fiscal_year_start)
-    new = _new_customers(
+    groups, months = group_names(by), whole_months(period, fiscal_year_start, name)
+    new = new_customers(
         facts(
             deals,
             function=name,
@@ -93,26 +99,36 @@ def customer_acquisition_cost(
             fiscal_year_start=fiscal_year_start,
         )
     )
-    lag = _lag(new) if lag_months is None else int(lag_months)
-    spent = with_cents(_spent(costs, groups, lag, fiscal_year_start))
+    lag = lag_of(new) if lag_months is None else int(lag_months)
+    paid = with_cents(spent(costs, groups, lag, fiscal_year_start, name))
     if as_of is not None:
-        spent = spent.keep(nw.col("_month") <= month_index(checked_day(as_of, name)))
+        paid = paid.keep(nw.col("_month") <= month_index(checked_day(as_of, name)))
     if months:
-        new, spent = (
+        new, paid = (
             side.keep((nw.col("_month") >= months[0]) & (nw.col("_month") < months[1]))
-            for side in (new.mark(_month=month_number("closed_date")), spent)
+            for side in (new.mark(_month=month_number("closed_date")), paid)
         )
-    table = outer(spent.totals(cents=(CENTS, "sum")), new.totals(n="len"), groups)
+    table = outer(_loaded(paid), new.totals(n="len"), groups)
     cost = table["cents"] * float(acquisition_share) / 100
     rate = divided(cost, table["n"])
+    media_only = (table["cents"] != 0) & (table["media"] == table["cents"])
     table = table.assign(
         cost=cost,
         customer_acquisition_cost=rate,
         lag_months=lag,
         acquisition_share=float(acquisition_share),
-        note=note(rate),
+        note=note(rate).mask(rate.notna() & media_only, "media_only"),
     )
     return layout(table, new, "cost", name, "n", "lag_months", "acquisition_share", "note")
+
+
+def _loaded(paid: Facts) -> pd.DataFrame:
+    """Hundredths per group, and how many of them are media spend where the kind of cost is known."""
+    is_media = nw.lit(False)
+    if "cost_type" in paid.columns:
+        is_media = nw.col("cost_type").cast(nw.String).fill_null("") == "ad_spend"
+    paid = paid.mark(_media=masked_sum(is_media, CENTS))
+    return paid.totals(cents=(CENTS, "sum"), media=("_media", "sum"))
 
 
 @card(
@@ -121,8 +137,10 @@ def customer_acquisition_cost(
     date="responded_at",
     label_en="Net promoter score",
     label_de="Net Promoter Score",
-    description_en="Share of promoters (9 and 10) minus share of detractors (0 to 6), in points.",
     description_de="Anteil der Promotoren (9 und 10) minus Anteil der Detraktoren (0 bis 6), in Punkten.",
+    formula_de="100 · (Antworten 9 und 10 − Antworten 0 bis 6) / Antworten; jede Person zählt einmal, mit ihrer letzten "
+    "Antwort.",
+    undefined_de="Ohne Wert mit dem Hinweis „keine Fälle“, wenn niemand geantwortet hat.",
 )
 def net_promoter_score(
     surveys: Any,
@@ -131,7 +149,7 @@ def net_promoter_score(
     period: PeriodLike | None = None,
     fiscal_year_start: int = 1,
 ) -> pd.DataFrame:
-    """Promoters minus detractors among the latest answers, with its margin.
+    """Share of promoters (9 and 10) minus share of detractors (0 to 6), in points.
 
     Formula: 100 · (answers of 9 and 10 - answers of 0 to 6) / answers; one person counts once, with the
     latest answer.
@@ -188,50 +206,6 @@ def net_promoter_score(
         "response_rate",
         "note",
     )
-
-
-def _whole_months(period: PeriodLike | None, fiscal_year_start: int) -> tuple[int, int] | None:
-    if period is None:
-        return None
-    span = Period.parse(period, fiscal_year_start=fiscal_year_start)
-    if span.start.day != 1 or span.end.day != 1:
-        raise KpiError.bad_option("customer_acquisition_cost", "period", span.label, "give whole months")
-    return month_index(span.start), month_index(span.end)
-
-
-def _new_customers(x: Facts) -> Facts:
-    """The first won deal of each account family."""
-    if "parent_account_id" in x.columns:
-        x = x.mark(account_id=nw.coalesce(nw.col("parent_account_id"), nw.col("account_id")))
-    x, family = cluster_of(x.keep((nw.col("status") == "won") & ~nw.col("closed_date").is_null()), "deal_id")
-    order = ["_when", *(["deal_id"] if "deal_id" in x.columns else [])]
-    x = x.mark(_when=day_number("closed_date"))
-    x = x.mark(_nth=nw.col("_when").cum_count().over(family or ALL, order_by=order).cast(nw.Int64))
-    return x.keep(nw.col("_nth") == 1)
-
-
-def _lag(new: Facts) -> int:
-    """Median months from lead to win of new customers, rounded half up; 0 without lead dates."""
-    lead = next((c for c in ("lead_created_date", "lead_created_at") if c in new.columns), None)
-    if lead is None:
-        return 0
-    x = new.mark(_wait=nw.col("_when") - day_number(lead))
-    x = x.keep(nw.col("_wait") >= 0)
-    wait = small(summarise(x.rows, wait=("_wait", "median")))["wait"][0]
-    return 0 if pd.isna(wait) else int(np.floor(wait / DAYS_IN_MONTH + 0.5))
-
-
-def _spent(costs: Any, groups: list[str], lag: int, fiscal_year_start: int) -> Facts:
-    """The costs with the month in which they bear fruit, `_month`, and the period words of that month."""
-    name = "customer_acquisition_cost"
-    words = [word for word in groups if word in WORDS]
-    for word in words:
-        if word not in MONTHS:
-            raise KpiError.unusable_word(word, name, MONTHS)
-    x = facts(costs, function=name, needs=("cost_date",), by=[g for g in groups if g not in WORDS])
-    x = x.mark(_month=month_number("cost_date") + lag)
-    x = x.mark(**{word: month_word(word, nw.col("_month"), fiscal_year_start) for word in words})
-    return Facts(x.rows, tuple(groups), name, fiscal_year_start)
 
 
 def _answers(surveys: Any, by: By, period: PeriodLike | None, fiscal_year_start: int) -> Facts:

@@ -1,4 +1,4 @@
-"""From marketing-qualified to sales-qualified leads."""
+"""From marketing-qualified to sales-qualified leads, and from leads to customers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import pandas as pd
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, facts
 from salestrack.kpis._frames import flag, small, summarise
+from salestrack.kpis._funnel import entered_in
 from salestrack.kpis._periods import number_of
+from salestrack.kpis._prospects import prospects
 from salestrack.kpis._results import layout
+from salestrack.kpis._spells import counts_of
 from salestrack.kpis._survival import (
     checked_day,
     checked_horizon,
@@ -35,9 +38,10 @@ from salestrack.periods import PeriodLike
     date="mql_at",
     label_en="MQL to SQL",
     label_de="MQL-zu-SQL-Quote",
-    description_en="Share of marketing-qualified leads that sales accepts as qualified within the horizon.",
     description_de="Anteil der marketingqualifizierten Leads, die der Vertrieb innerhalb der Frist als "
     "qualifiziert annimmt.",
+    formula_de="Aalen-Johansen-Anteil der SQL bis zur Frist nach dem MQL-Datum; Disqualifikation ist das konkurrierende Ereignis, noch wartende Leads sind zum Stichtag zensiert.",
+    undefined_de="NaN mit dem Hinweis no_data, wo es keinen MQL gibt, immature, solange keiner bis zur Frist verfolgt wurde und noch welche warten.",
 )
 def mql_to_sql(
     leads: Any,
@@ -48,7 +52,7 @@ def mql_to_sql(
     period: PeriodLike | None = None,
     fiscal_year_start: int = 1,
 ) -> pd.DataFrame:
-    """Share of marketing-qualified leads that become sales-qualified within a horizon.
+    """Share of marketing-qualified leads that sales accepts as qualified within the horizon.
 
     Formula: Aalen-Johansen cumulative incidence of SQL at the horizon after the MQL date; disqualified is the
     competing event, leads still waiting are censored at as_of.
@@ -143,3 +147,104 @@ def _dated(leads: Any) -> Any:
     """The leads with the day they count on: of the MQL, else of the SQL."""
     rows = facts(leads, function="mql_to_sql", needs=("mql_at", "sql_at", "disqualified_at")).rows
     return rows.with_columns(_date=nw.coalesce(nw.col("mql_at"), nw.col("sql_at")))
+
+
+@card(
+    number=11,
+    unit="share",
+    date="created_date",
+    label_en="Lead conversion",
+    label_de="Lead-Konversion",
+    description_de="Anteil der im Zeitraum als Leads gekommenen Personen und Firmen, die Kunden werden.",
+    formula_de="Aalen-Johansen-Inzidenz des ersten gewonnenen Auftrags bis zur Frist nach dem ersten Lead; "
+    "Disqualifizieren ist das konkurrierende Ereignis, wartende sind am Stichtag zensiert. Gezählt werden Personen "
+    "oder Firmen, nicht Leads.",
+    undefined_de="leer mit dem Hinweis „keine Fälle“, wo kein Lead kam, und „noch zu jung“, solange keiner bis zur "
+    "Frist verfolgt werden konnte und noch welche warten.",
+)
+def lead_conversion(
+    leads: Any,
+    deals: Any,
+    *,
+    as_of: date | str,
+    horizon_days: int = 180,
+    by: By = None,
+    period: PeriodLike | None = None,
+    fiscal_year_start: int = 1,
+) -> pd.DataFrame:
+    """Share of the people and companies that came as leads in the period and become customers.
+
+    Formula: Aalen-Johansen cumulative incidence of the first won deal at the horizon after the first lead;
+    disqualified is the competing event, those still waiting are censored at as_of. One person or company
+    counts once, however many leads and deals there are.
+
+    Undefined: NaN with the note no_data where no lead came, immature while none has been followed up to the
+    horizon and some are still waiting.
+
+    One person or company: the same `contact_id`; without one the same `account_id` or, once converted, the same
+    `converted_account_id`; without either the same `company_name` (case and outer blanks aside), which joins
+    the account that any lead of this name has; without all of them the lead stands alone. It is disqualified
+    when its last lead is. Its groups (channel, team, month) are those of its first lead and stay so.
+
+    Parameters
+    ----------
+    leads : one row per lead, in any engine: `lead_id`, `created_date` (or `created_at`), `disqualified_at`,
+        optionally `contact_id`, `account_id`, `company_name`, `converted_at`, `converted_deal_id`,
+        `converted_account_id`
+    deals : deals in any engine: `deal_id`, `status`, `closed_date`, optionally `lead_id`
+    as_of : the day at whose end things are looked at; what happened later is unknown
+    horizon_days : days after the first lead within which a win counts
+    by : columns of the leads, or period words of their creation; None gives one row for all
+    period : of the creation of the first lead
+    fiscal_year_start : month (1 to 12) in which the fiscal year starts
+
+    Returns
+    -------
+    One row per group: `won`, `disqualified` (within the horizon), `open` (younger, undecided), `leads` (of
+    these people and companies), `lead_conversion` (0 to 1), `low`, `high` (95 %), `n` (people and companies),
+    `matured` (share of them whose outcome at the horizon is known), `note`.
+
+    Examples
+    --------
+    >>> day = pd.Timestamp("2026-01-01")
+    >>> leads = pd.DataFrame({"lead_id": ["a", "b", "c"], "company_name": ["Acme", "ACME ", "Bolt"],
+    ...                       "created_date": day, "disqualified_at": pd.NaT})
+    >>> deals = pd.DataFrame({"deal_id": ["d"], "lead_id": ["b"], "status": ["won"],
+    ...                       "closed_date": [day + pd.Timedelta(days=60)]})
+    >>> lead_conversion(leads, deals, as_of="2026-10-31")[["won", "leads", "lead_conversion", "n"]]
+       won  leads  lead_conversion  n
+    0    1      3              0.5  2
+    """
+    name, day = "lead_conversion", checked_day(as_of, "lead_conversion")
+    h = checked_horizon(horizon_days, name)
+    x = prospects(leads, deals, function=name, as_of=day, by=by, fiscal_year_start=fiscal_year_start)
+    counts = counts_of(entered_in(x, period), "_day", "_cause", n="len", leads=("_leads", "sum"))
+
+    def figures(c: pd.DataFrame) -> dict[str, float]:
+        made, n = incidence_by(c, h), float(c["n"].sum())
+        return {
+            "won": counted(c, [1], h),
+            "disqualified": counted(c, [2], h),
+            "open": n - made["known"],
+            "leads": float(c["leads"].sum()),
+            name: made["value"],
+            "low": made["low"],
+            "high": made["high"],
+            "n": n,
+        }
+
+    table = whole(per_group(counts, x.by, figures), "won", "disqualified", "open", "leads", "n")
+    return layout(
+        maturity(table, name),
+        x,
+        "won",
+        "disqualified",
+        "open",
+        "leads",
+        name,
+        "low",
+        "high",
+        "n",
+        "matured",
+        "note",
+    )

@@ -10,10 +10,11 @@ import pandas as pd
 
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import masked_sum, summarise
+from salestrack.kpis._frames import summarise
+from salestrack.kpis._funnel import entered_in
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import number_of
-from salestrack.kpis._results import beside, divided, group_total, layout, note
+from salestrack.kpis._results import divided, group_total, layout, note
 from salestrack.kpis._spells import SPELL, counts_of, known, staged, stays
 from salestrack.kpis._survival import (
     checked_day,
@@ -24,7 +25,7 @@ from salestrack.kpis._survival import (
     per_group,
     whole,
 )
-from salestrack.periods import Period, PeriodLike
+from salestrack.periods import PeriodLike
 from salestrack.stats.survival import (
     quantile_of_counts,
 )
@@ -38,8 +39,9 @@ DAYS, DAY_ZERO = 1_000_000, 400_000  # room for the days of the years 875 to 361
     date="entered_at",
     label_en="Funnel leakage",
     label_de="Funnel-Verlust",
-    description_en="Share of the deals entering a stage for which it is the last one before they are lost.",
     description_de="Anteil der Verkaufschancen einer Phase, die aus ihr heraus verloren gehen.",
+    formula_de="Aalen-Johansen-Anteil „von hier verloren“ an den Verkaufschancen, die in die Phase eintraten; Weiterkommen ist das konkurrierende Ereignis, wer noch da ist, ist zum Stichtag zensiert. `lost` ergibt über die Phasen alle verlorenen.",
+    undefined_de="NaN mit dem Hinweis no_data, wo keine eintrat; `stalled` ist NaN, solange keine spätere Gewinnerin die Phase verlassen hat.",
 )
 def funnel_leakage(
     stage_spells: Any,
@@ -49,7 +51,7 @@ def funnel_leakage(
     period: PeriodLike | None = None,
     fiscal_year_start: int = 1,
 ) -> pd.DataFrame:
-    """Deals and value lost from each stage, assigned to the last open stage before the loss.
+    """Share of the deals entering a stage for which it is the last one before they are lost.
 
     Formula: Aalen-Johansen incidence of "lost from here" among the deals that entered the stage; moving
     on is the competing event, deals still there are censored at as_of. `lost` adds up over the stages to
@@ -93,14 +95,9 @@ def funnel_leakage(
         fiscal_year_start=fiscal_year_start,
     )
     x = _units(_priced(stays(known(x, day), day)), day)
-    if period is not None:
-        x = _entered_in(x, period, fiscal_year_start)
-    x = staged(x)
-    counts = counts_of(x, "_day", "_cause", n="len", value=("_lost_value", "sum"))
-    waits = counts_of(x, "_stay", "_kind", n="len", value=("_cents0", "sum"))
-    table = per_group(counts, x.by, _leak)
-    if x.by:
-        table = beside(table, per_group(waits, x.by, _stalled), x)
+    x = staged(entered_in(x, period))
+    counts = counts_of(x, "_day", "_cause", "_stay", "_kind", n="len", value=("_cents0", "sum"))
+    table = per_group(counts, x.by, lambda c: _leak(c) | _stalled(c))
     outer = [name for name in x.by if name not in ("stage_order", "stage_name")]
     table["share_of_loss"] = divided(table["lost"], group_total(table, outer, "lost"))
     table["note"] = note(table["funnel_leakage"])
@@ -169,13 +166,7 @@ def _unpacked(x: Facts) -> Facts:
     latest = nw.col("_latest").cast(nw.Int64)
     x = x.mark(_cause=latest // DAYS % 4 - 1, _end=latest % DAYS - DAY_ZERO)
     kind = nw.when(nw.col("_cause") == 0).then(nw.lit(0)).when(~nw.col("_won").is_null()).then(nw.lit(1))
-    x = x.mark(_day=days_from("_in", nw.col("_end")), _kind=kind.otherwise(nw.lit(2)).cast(nw.Int64))
-    return x.mark(_lost_value=masked_sum(nw.col("_cause") == 1, "_cents0"))
-
-
-def _entered_in(x: Facts, period: PeriodLike, fiscal_year_start: int) -> Facts:
-    span = Period.parse(period, fiscal_year_start=fiscal_year_start)
-    return x.keep((nw.col("_in") >= number_of(span.start)) & (nw.col("_in") < number_of(span.end)))
+    return x.mark(_day=days_from("_in", nw.col("_end")), _kind=kind.otherwise(nw.lit(2)).cast(nw.Int64))
 
 
 def _leak(counts: pd.DataFrame) -> dict[str, float]:
@@ -183,7 +174,7 @@ def _leak(counts: pd.DataFrame) -> dict[str, float]:
     made = incidence_by(counts, horizon)
     return {
         "lost": counted(counts, [1]),
-        "lost_value": float(counts["value"].sum()) / 100,
+        "lost_value": float(counts["value"][counts["_cause"] == 1].sum()) / 100,
         "open": counted(counts, [0]),
         "funnel_leakage": made["value"],
         "low": made["low"],

@@ -8,7 +8,6 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts, group_names
 from salestrack.kpis._frames import flag, masked, masked_sum
@@ -17,7 +16,8 @@ from salestrack.kpis._periods import day_number, number_of
 from salestrack.kpis._quotas import quota_pieces
 from salestrack.kpis._results import divided, layout, note, outer
 from salestrack.kpis._survival import checked_day
-from salestrack.periods import WORDS, Period, PeriodLike
+from salestrack.kpis._versions import no_words
+from salestrack.periods import Period, PeriodLike
 
 OPEN = nw.col("status") == "open"
 
@@ -28,8 +28,9 @@ OPEN = nw.col("status") == "open"
     date="expected_close_date",
     label_en="Open pipeline",
     label_de="Offene Pipeline",
-    description_en="Value of the deals open on the day; those past their expected date are included.",
     description_de="Wert der am Stichtag offenen Verkaufschancen, überfällige eingeschlossen.",
+    formula_de="Summe der Beträge der offenen Verkaufschancen.",
+    undefined_de="nie; ohne offene Verkaufschance ist sie 0. Solche ohne Betrag stehen in `without_amount`; `top5_share` ist NaN, wo der Wert 0 ist.",
 )
 def open_pipeline(
     deals: Any,
@@ -39,7 +40,7 @@ def open_pipeline(
     period: PeriodLike | None = None,
     fiscal_year_start: int = 1,
 ) -> pd.DataFrame:
-    """Value and number of the open deals.
+    """Value of the deals open on the day; those past their expected date are included.
 
     Formula: sum of the amounts of deals whose status is open.
 
@@ -125,10 +126,10 @@ def open_pipeline(
     date="expected_close_date",
     label_en="Pipeline coverage",
     label_de="Pipeline-Deckung",
-    description_en="Open pipeline expected in the period over what is still missing to the quota; "
-    "read it with the day of the period.",
     description_de="Im Zeitraum erwartete offene Pipeline im Verhältnis zum Rest bis zur Quote; "
     "immer zusammen mit dem Tag des Zeitraums zu lesen.",
+    formula_de="offener Betrag mit erwartetem Abschluss vom Stichtag bis zum Ende des Zeitraums / (Quote - im Zeitraum schon gewonnen). Überfällige zählen nicht mit.",
+    undefined_de="NaN mit dem Hinweis target_met, wo nichts mehr zu gewinnen ist, no_quota ohne Quote.",
 )
 def pipeline_coverage(
     deals: Any,
@@ -140,7 +141,8 @@ def pipeline_coverage(
     fiscal_year_start: int = 1,
     metric: str | None = None,
 ) -> pd.DataFrame:
-    """Open value expected in the period over the quota that is still to be won.
+    """Open pipeline expected in the period over what is still missing to the quota; read it with the
+    day of the period.
 
     Formula: open amount with expected close from as_of to the end of the period / (quota - won so far in
     the period). Past-due deals are not in it.
@@ -178,7 +180,7 @@ def pipeline_coverage(
     name, today = "pipeline_coverage", checked_day(as_of, "pipeline_coverage")
     span = Period.parse(period, fiscal_year_start=fiscal_year_start)
     groups = group_names(by)
-    _no_words(groups, name)
+    no_words(groups, name)
     x = _in_period(
         facts(deals, function=name, needs=("status", "expected_close_date", "closed_date"), by=by),
         span,
@@ -254,9 +256,3 @@ def _quota_sums(pieces: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
     if not groups:
         return pd.DataFrame({"quota": [int(pieces["quota"].sum())]})
     return pieces.groupby(groups, dropna=False)["quota"].sum().reset_index()
-
-
-def _no_words(groups: list[str], function: str) -> None:
-    for word in groups:
-        if word in WORDS:
-            raise KpiError.bad_option(function, "by", word, "the period is one; call it once per period")

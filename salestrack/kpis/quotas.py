@@ -20,8 +20,11 @@ from salestrack.periods import WORDS, Period, PeriodLike
     date="period_start_date",
     label_en="Quota attainment",
     label_de="Quotenerreichung",
-    description_en="Credited bookings as a share of the quota of the same reps and months.",
     description_de="Angerechneter Auftragseingang im Verhältnis zur Quote derselben Personen und Monate.",
+    formula_de="Summe der Anrechnungen innerhalb der Quotenzeiträume der Personen / Summe dieser Quoten; Teams sind "
+    "Summe durch Summe.",
+    undefined_de="Ohne Wert mit dem Hinweis „keine Quote“, wenn niemand eine Quote hat, „keine Fälle“, wenn die Quoten "
+    "0 sind. Anrechnungen, die keine Quote ihrer Person abdeckt, bleiben außen vor und stehen in `without_quota`.",
 )
 def quota_attainment(
     quotas: Any,
@@ -32,7 +35,7 @@ def quota_attainment(
     fiscal_year_start: int = 1,
     metric: str | None = None,
 ) -> pd.DataFrame:
-    """Credited bookings over quota, of the reps who have a quota.
+    """Credited bookings as a share of the quota of the same reps and months.
 
     Formula: sum of credits within the reps' quota periods / sum of these quotas; teams are sum over sum.
 
@@ -93,8 +96,10 @@ def quota_attainment(
     date="period_start_date",
     label_en="Reps at quota",
     label_de="Anteil mit erreichter Quote",
-    description_en="Share of the reps holding a quota who reached or passed it.",
     description_de="Anteil der Personen mit Quote, die sie erreicht oder übertroffen haben.",
+    formula_de="Personen mit Anrechnungen >= Quote / Personen, die für mindestens die Hälfte der Monate des Zeitraums "
+    "eine Quote haben, Anrechnungen und Quote je Person über diese Monate; Ausgeschiedene eingeschlossen.",
+    undefined_de="Ohne Wert mit dem Hinweis „keine Fälle“, wenn niemand lange genug eine Quote hat.",
 )
 def share_of_reps_at_quota(
     quotas: Any,
@@ -106,7 +111,7 @@ def share_of_reps_at_quota(
     metric: str | None = None,
     min_share: float = 0.5,
 ) -> pd.DataFrame:
-    """Share of reps at or above quota.
+    """Share of the reps holding a quota who reached or passed it.
 
     Formula: reps with credits >= quota / reps who hold a quota for at least half of the period's months,
     each rep's credits and quota over those months; leavers included.

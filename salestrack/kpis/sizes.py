@@ -22,8 +22,11 @@ from salestrack.periods import PeriodLike
     date="closed_date",
     label_en="Deal size",
     label_de="Auftragsgröße",
-    description_en="Median value of the deals won in the period.",
     description_de="Medianwert der im Zeitraum gewonnenen Aufträge.",
+    formula_de="Median der Beträge gewonnener Verkaufschancen nach dem Tag des Abschlusses; Beträge von 0 und darunter "
+    "bleiben in der Regel außen vor.",
+    undefined_de="NaN mit dem Hinweis no_data, wo keine gewonnene Verkaufschance einen Betrag hat; solche ohne Betrag "
+    "zeigen sich in `without_amount`.",
 )
 def average_deal_size(
     deals: Any,
@@ -33,7 +36,7 @@ def average_deal_size(
     fiscal_year_start: int = 1,
     zero: Literal["exclude", "include"] = "exclude",
 ) -> pd.DataFrame:
-    """Median value of won deals, with the mean and the trimmed mean beside it.
+    """Median value of the deals won in the period.
 
     Formula: median of the amounts of won deals by closing date; amounts of 0 and below are left out by
     default.
@@ -97,8 +100,12 @@ def average_deal_size(
     date="order_date",
     label_en="Average order value",
     label_de="Durchschnittlicher Bestellwert",
-    description_en="Net value per order, without VAT, cancelled and returned orders.",
     description_de="Nettowert je Bestellung, ohne Umsatzsteuer, Stornos und Rücksendungen.",
+    formula_de="Summe der Nettobeträge / Zahl der Bestellungen, ohne stornierte und zurückgesandte; eine Zeile mit "
+    "negativem Betrag (Gutschrift) mindert den Wert und ist keine Bestellung, Zeilen mit derselben order_id sind eine "
+    "Bestellung.",
+    undefined_de="NaN mit dem Hinweis no_data, wo es keine Bestellung gibt; Bestellungen ohne Betrag zeigen sich in "
+    "`without_amount`.",
 )
 def average_order_value(
     orders: Any,
@@ -107,7 +114,7 @@ def average_order_value(
     period: PeriodLike | None = None,
     fiscal_year_start: int = 1,
 ) -> pd.DataFrame:
-    """Net value per order.
+    """Net value per order, without VAT, cancelled and returned orders.
 
     Formula: sum of net amounts / number of orders, without cancelled and returned orders; a row with a
     negative amount (credit note) lowers the value and is no order, rows of the same order_id are one

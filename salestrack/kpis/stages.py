@@ -9,21 +9,17 @@ import narwhals as nw
 import pandas as pd
 
 from salestrack.kpis._card import card
-from salestrack.kpis._facts import By, Facts, facts
+from salestrack.kpis._facts import By, facts
 from salestrack.kpis._frames import flag
-from salestrack.kpis._periods import number_of
+from salestrack.kpis._funnel import Skip, checked_skip, entered_in, waits
 from salestrack.kpis._results import layout, note
 from salestrack.kpis._spells import SPELL, counts_of, known, staged, stays
 from salestrack.kpis._survival import (
     checked_day,
     checked_horizon,
     counted,
-    day_known,
-    days_from,
-    earliest,
     incidence_by,
     maturity,
-    on_or_before,
     per_group,
     whole,
 )
@@ -36,6 +32,7 @@ from salestrack.stats.survival import (
     restricted_mean,
 )
 
+WAYS = ("forward", "lost", "transferred", "otherwise")
 EXITS = ("forward", "backward", "won", "lost")
 
 
@@ -45,8 +42,9 @@ EXITS = ("forward", "backward", "won", "lost")
     date="entered_at",
     label_en="Stage conversion",
     label_de="Phasenkonversion",
-    description_en="Share of the deals entering a stage that move on from it within the horizon.",
     description_de="Anteil der Verkaufschancen, die eine Phase innerhalb der Frist nach vorn verlassen.",
+    formula_de="Aalen-Johansen-Anteil „weiter“ bis zur Frist an den ersten Eintritten in die Phase; Verlust (und Wechsel in eine andere Pipeline) sind konkurrierende Ereignisse, noch Wartende sind zum Stichtag zensiert, gelöschte mit ihrer Löschung. Eine übersprungene Phase gilt als übertroffen, ein Schritt zurück beendet das Warten nicht; `skip` nennt die zwei engeren Definitionen.",
+    undefined_de="NaN mit dem Hinweis no_data, wo keine eintrat, immature, solange keine bis zur Frist verfolgt wurde und noch welche warten.",
 )
 def stage_conversion(
     stage_spells: Any,
@@ -56,13 +54,14 @@ def stage_conversion(
     by: By = None,
     period: PeriodLike | None = None,
     fiscal_year_start: int = 1,
+    skip: Skip = "passed",
 ) -> pd.DataFrame:
-    """Share of deals that reach a later stage, or are won, within a horizon of first entering a stage.
+    """Share of the deals entering a stage that move on from it within the horizon.
 
     Formula: Aalen-Johansen cumulative incidence of "forward" at the horizon over the first entries to the
     stage; lost (and transferred to another pipeline) are competing events, deals still waiting are
     censored at as_of and deleted ones when they went. A stage that was skipped over counts as surpassed,
-    one step back does not end the wait.
+    one step back does not end the wait; `skip` names the two narrower definitions.
 
     Undefined: NaN with the note no_data where no deal entered, immature while no deal has been followed
     up to the horizon and some are still waiting.
@@ -77,11 +76,16 @@ def stage_conversion(
     by : further columns, or period words of the entry; there is always a row per stage
     period : of the entry
     fiscal_year_start : month (1 to 12) in which the fiscal year starts
+    skip : what "forward" is. "passed" (reached or surpassed): any later stage, or the win. "touched": the very
+        next stage, at any time after the entry, whatever happened in between; from the last stage the win.
+        "strict" (direct only): the first stay itself ended in the very next stage; a step back or over the
+        next stage is a competing event like a loss. The two need `seq` and `stage_order`
 
     Returns
     -------
-    One row per group and stage, in the order of the stages: `forward`, `lost`, `transferred` (within the
-    horizon), `backward` (first left backwards), `open` (younger than the horizon, undecided),
+    One row per group and stage, in the order of the stages: `forward`, `lost`, `transferred`, `otherwise`
+    (within the horizon; won or moved on in a way that `skip` does not count), `backward` (first left
+    backwards), `open` (younger than the horizon, undecided),
     `stage_conversion` (0 to 1), `low`, `high` (95 %), `n` (first entries), `matured` (share of them whose
     outcome at the horizon is known), `note`.
 
@@ -106,10 +110,9 @@ def stage_conversion(
         needs=(*SPELL, "is_first_entry", "forward_at", "lost_at"),
         date="entered_at",
         by=by,
-        period=period,
         fiscal_year_start=fiscal_year_start,
     )
-    x = _waits(known(x, day), day).keep(nw.col("is_first_entry").fill_null(False))
+    x = entered_in(waits(x, day, checked_skip(skip, x.columns, name)), period)
     x = x.mark(_day=nw.when(nw.col("_day") > h).then(nw.lit(h + 1)).otherwise(nw.col("_day")).cast(nw.Int64))
     counts = counts_of(staged(x), "_day", "_cause", n="len", back=("_back", "sum"))
 
@@ -119,6 +122,7 @@ def stage_conversion(
             "forward": counted(c, [1], h),
             "lost": counted(c, [2], h),
             "transferred": counted(c, [3], h),
+            "otherwise": counted(c, [4], h),
             "backward": float(c["back"].sum()),
             "open": n - made["known"],
             name: made["value"],
@@ -128,13 +132,11 @@ def stage_conversion(
         }
 
     x = staged(x)
-    table = whole(per_group(counts, x.by, figures), "forward", "lost", "transferred", "backward", "open", "n")
+    table = whole(per_group(counts, x.by, figures), *WAYS, "backward", "open", "n")
     return layout(
         maturity(table, name),
         x,
-        "forward",
-        "lost",
-        "transferred",
+        *WAYS,
         "backward",
         "open",
         name,
@@ -152,8 +154,9 @@ def stage_conversion(
     date="entered_at",
     label_en="Time in stage",
     label_de="Verweildauer je Phase",
-    description_en="Days until half of the stays in a stage have ended; deals still there count as waiting.",
     description_de="Tage, bis die Hälfte der Aufenthalte in einer Phase endet; offene zählen als wartend.",
+    formula_de="Kaplan-Meier-Median der Aufenthalte [Eintritt, Austritt); laufende sind zum Stichtag zensiert, gelöschte mit ihrer Löschung; jeder Aufenthalt zählt für sich.",
+    undefined_de="NaN mit dem Hinweis not_reached, solange mehr als die Hälfte der Aufenthalte noch läuft, no_data, wo es keine gibt.",
 )
 def stage_dwell(
     stage_spells: Any,
@@ -164,7 +167,7 @@ def stage_dwell(
     fiscal_year_start: int = 1,
     tau_days: int = 180,
 ) -> pd.DataFrame:
-    """Median days that deals stay in a stage, deals still there included.
+    """Days until half of the stays in a stage have ended; deals still there count as waiting.
 
     Formula: Kaplan-Meier median of the stays [entered, left); open stays are censored at as_of, deleted
     deals when they went; every stay of a deal counts by itself.
@@ -217,41 +220,6 @@ def stage_dwell(
     table = whole(per_group(counts, x.by, figures), *EXITS, "open", "n")
     table["note"] = note(table["stage_dwell"], "not_reached").where(table["n"] > 0, "no_data")
     return layout(table, x, *EXITS, "open", "stage_dwell", "low", "high", "p90", "rmst", "tau", "n", "note")
-
-
-def _waits(x: Facts, as_of: date) -> Facts:
-    """With `_day` and `_cause` of the end of the wait: 1 forward, 2 lost, 3 transferred, 0 open."""
-    has = x.columns
-    x = x.mark(
-        _forward=day_known("forward_at", as_of, has),
-        _won=day_known("won_at", as_of, has),
-        _lost=day_known("lost_at", as_of, has),
-        _back=flag(nw.col("_exit") == "backward"),
-        _gone=nw.when(nw.col("_exit") == "deleted").then(nw.col("_out")),
-        _moved=nw.when(nw.col("_exit") == "transferred").then(nw.col("_out")),
-    )
-    x = x.mark(_gone=nw.col("_gone").max().over("deal_id"), _moved=nw.col("_moved").max().over("deal_id"))
-    x = x.mark(
-        _gone=_after_entry("_gone"), _moved=_after_entry("_moved"), _forward=earliest("_forward", "_won")
-    )
-    x = x.mark(_away=earliest("_lost", "_moved")).mark(_end=earliest("_forward", "_away"))
-    x = x.mark(_first=earliest("_end", "_gone"))
-    decided = on_or_before("_end", "_gone")
-    cause = (
-        nw.when(~decided)
-        .then(nw.lit(0))
-        .when(on_or_before("_forward", "_away"))
-        .then(nw.lit(1))
-        .when(on_or_before("_lost", "_moved"))
-        .then(nw.lit(2))
-        .otherwise(nw.lit(3))
-    )
-    last = nw.col("_first").fill_null(number_of(as_of))
-    return x.mark(_cause=cause.cast(nw.Int64), _day=days_from("_in", last))
-
-
-def _after_entry(column: str) -> nw.Expr:
-    return nw.when(nw.col(column) >= nw.col("_in")).then(nw.col(column))
 
 
 def _dwell(counts: pd.DataFrame, tau: float) -> dict[str, float]:

@@ -26,8 +26,10 @@ JUNK = ("duplicate", "test", "spam")
     date="closed_date",
     label_en="Win rate",
     label_de="Abschlussquote",
-    description_en="Share of the deals closed in the period that were won, counted in deals.",
     description_de="Anteil der im Zeitraum abgeschlossenen Verkaufschancen, die gewonnen wurden.",
+    formula_de="gewonnen / (gewonnen + verloren), gezählt in Verkaufschancen nach dem Tag des Abschlusses; offene "
+    "zählen nicht.",
+    undefined_de="NaN mit dem Hinweis no_data, wo nichts abgeschlossen wurde; Verkaufschancen ohne Betrag zählen mit.",
 )
 def win_rate(
     deals: Any,
@@ -37,7 +39,7 @@ def win_rate(
     fiscal_year_start: int = 1,
     junk: Sequence[str] = JUNK,
 ) -> pd.DataFrame:
-    """Share of closed deals that were won.
+    """Share of the deals closed in the period that were won, counted in deals.
 
     Formula: won / (won + lost), counted in deals by closing date; open deals do not count.
 
@@ -64,7 +66,7 @@ def win_rate(
     0  Ada    1     1       0.5
     1  Ben    0     0       NaN
     """
-    x = _closed(
+    x = closed_deals(
         facts(
             deals,
             function="win_rate",
@@ -87,8 +89,12 @@ def win_rate(
     date="closed_date",
     label_en="Win rate by value",
     label_de="Abschlussquote nach Wert",
-    description_en="Share of the value closed in the period that was won.",
     description_de="Anteil des im Zeitraum abgeschlossenen Auftragswerts, der gewonnen wurde.",
+    formula_de="gewonnener Betrag / (gewonnener + verlorener Betrag), Beträge zum Zeitpunkt des Abschlusses; von einer "
+    "verlorenen Verkaufschance der letzte Betrag, als sie noch offen war (`last_open_amount_base_cents`), wo die "
+    "Tabelle ihn hat, da viele ihn beim Verlieren auf 0 setzen.",
+    undefined_de="NaN mit dem Hinweis no_data, wo kein Betrag abgeschlossen wurde; Verkaufschancen ohne Betrag bleiben "
+    "außen vor und zeigen sich in `coverage`.",
 )
 def win_rate_by_value(
     deals: Any,
@@ -98,7 +104,7 @@ def win_rate_by_value(
     fiscal_year_start: int = 1,
     junk: Sequence[str] = JUNK,
 ) -> pd.DataFrame:
-    """Share of the value of closed deals that was won.
+    """Share of the value closed in the period that was won.
 
     Formula: won amount / (won amount + lost amount), amounts at closing; of a lost deal the last open amount
     (`last_open_amount_base_cents`) where the frame has it, since many users set it to zero when they lose.
@@ -133,7 +139,7 @@ def win_rate_by_value(
         period=period,
         fiscal_year_start=fiscal_year_start,
     )
-    x, cluster = cluster_of(_valued(_closed(with_cents(x), junk)), "deal_id")
+    x, cluster = cluster_of(_valued(closed_deals(with_cents(x), junk)), "deal_id")
     table = x.totals(
         won=("_won_value", "sum"),
         value=("_value", "sum"),
@@ -163,7 +169,7 @@ def win_rate_by_value(
     )
 
 
-def _closed(x: Facts, junk: Sequence[str]) -> Facts:
+def closed_deals(x: Facts, junk: Sequence[str]) -> Facts:
     """With 1 or 0 in `_won`, `_lost`, `_closed` and, for losses that never were deals, `_junk`."""
     is_junk = nw.lit(False)
     if "lost_reason" in x.columns and junk:
@@ -174,11 +180,17 @@ def _closed(x: Facts, junk: Sequence[str]) -> Facts:
     )
 
 
+def at_loss(x: Facts) -> Facts:
+    """With the last open amount of lost deals for the one at closing, where it is known."""
+    if "last_open_amount_base_cents" not in x.columns:
+        return x
+    last = nw.coalesce(nw.col("last_open_amount_base_cents"), nw.col(CENTS)).cast(nw.Int64)
+    return x.mark(**{CENTS: nw.when(nw.col("_lost") == 1).then(last).otherwise(nw.col(CENTS))})
+
+
 def _valued(x: Facts) -> Facts:
     """With the amounts that count: `_value` of closed deals, `_won_value` of won ones."""
-    if "last_open_amount_base_cents" in x.columns:
-        at_loss = nw.coalesce(nw.col("last_open_amount_base_cents"), nw.col(CENTS))
-        x = x.mark(**{CENTS: nw.when(nw.col("_lost") == 1).then(at_loss).otherwise(nw.col(CENTS))})
+    x = at_loss(x)
     closed = nw.col("_closed") == 1
     return x.mark(
         _value=masked_sum(closed, CENTS),

@@ -19,11 +19,13 @@ from salestrack.sources.decode import Decoded, decode
 from salestrack.sources.locate import Located, locate
 from salestrack.sources.mapping import Mapping, literal, quoted
 from salestrack.sources.quarantine import create_quarantine
-from salestrack.sources.text import Text, direct_text, read_text
-from salestrack.sources.typed import Part, Typing, unpivot_view
+from salestrack.sources.text import Text, direct_text, read_text, unpivot_view
+from salestrack.sources.typed import Part, Typing
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
 Progress = Callable[[str], None]
+ROOM = "1GB"
+"""Memory for what does not do with less."""
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ def connect(work: Path, memory_limit: str, threads: int | None) -> duckdb.DuckDB
     """A DuckDB in memory; what does not fit in `memory_limit` goes to the folder `work`."""
     con = duck.connect()
     con.execute(f"SET memory_limit = {literal(memory_limit)}")
+    con.execute("SET enable_external_file_cache = false")  # a file is read once; keeping it only takes memory
     con.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
     if threads:
         con.execute(f"SET threads = {int(threads)}")
@@ -201,7 +204,7 @@ def _type_all(
     """
     with ThreadPoolExecutor(2) as pool:
         largest = sorted(raws, key=lambda raw: -raw.decoded.size)
-        typed = {raw.text.view: pool.submit(_type, _cursor(con), raw, config, work) for raw in largest}
+        typed = {raw.text.view: pool.submit(_type_roomy, _cursor(con), raw, config, work) for raw in largest}
         try:
             for raw in raws:
                 if progress:
@@ -209,6 +212,16 @@ def _type_all(
                 typed[raw.text.view].result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _type_roomy(con: duckdb.DuckDBPyConnection, raw: Raw, config: Config, work: Path) -> None:
+    """Types a file; one with hundreds of columns may take more memory than others do."""
+    try:
+        _type(con, raw, config, work)
+    except duckdb.OutOfMemoryException:
+        con.execute(f"SET GLOBAL memory_limit = '{ROOM}'")
+        raw.parts.clear()
+        _type(con, raw, config, work)
 
 
 def _type(con: duckdb.DuckDBPyConnection, raw: Raw, config: Config, work: Path) -> None:

@@ -15,14 +15,14 @@ import numpy as np
 from salestrack.errors import ReadError
 from salestrack.schema import CANONICAL, TABLES, Table
 from salestrack.sources.mapping import literal, quoted
-from salestrack.sources.parquet import read_parquet_sql
+from salestrack.sources.parquet import copy, read_parquet_sql
 from salestrack.sources.typed import Part
 
 
 def consolidate(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
     """Makes one table or view per canonical table; empty ones too, so that queries need not ask.
 
-    A table whose parts hold no key twice is a view over them, so that nothing is copied.
+    A table is a view over its parts; only a part that loses rows is written again.
     """
     for name in CANONICAL:
         own = [part for part in parts if part.table == name]
@@ -32,7 +32,9 @@ def consolidate(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
 
 def _rows(parts: Sequence[Part]) -> str:
     selects = [
-        f"SELECT *, {n} AS _part FROM read_parquet({literal(str(p.path))})" for n, p in enumerate(parts)
+        f"SELECT * EXCLUDE (file_row_number), {n} AS _part, file_row_number AS _row "
+        f"FROM read_parquet({literal(str(part.path))}, file_row_number = true)"
+        for n, part in enumerate(parts)
     ]
     return " UNION ALL ".join(selects)
 
@@ -43,12 +45,9 @@ def _table(con: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Part]) 
         columns = ", ".join(f"{quoted(c.name)} {c.duckdb_type}" for c in table.imported.values())
         con.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
         return
-    if not _doubles(con, table, parts):
-        con.execute(
-            f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {read_parquet_sql([p.path for p in parts])}"
-        )
-        return
-    _keep_newest(con, table, parts)
+    if _doubles(con, table, parts):
+        _keep_newest(con, table, parts)
+    con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {read_parquet_sql([p.path for p in parts])}")
 
 
 def _read(table: Table) -> str:
@@ -89,13 +88,22 @@ def _keep_newest(con: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[P
     )
     _refuse_conflicts(con, table, keys, [n for n, part in enumerate(parts) if part.grouped])
     _count_superseded(con, table, parts)
-    con.execute(
-        f"CREATE OR REPLACE TABLE {quoted(_read(table))} AS "
-        f"SELECT r.* EXCLUDE (_part) FROM ({_rows(parts)}) r "
-        f"WHERE NOT EXISTS (SELECT 1 FROM doubled d WHERE {same}) "
-        "UNION ALL BY NAME "
-        "SELECT * EXCLUDE (_part, _changed, _content, _line, _rank) FROM versions WHERE _rank = 1"
+    for number, part in enumerate(parts):
+        if part.superseded:
+            _without_superseded(con, number, part)
+
+
+def _without_superseded(con: duckdb.DuckDBPyConnection, number: int, part: Part) -> None:
+    """Writes a part again without the rows of which another has a newer version."""
+    kept = part.path.with_suffix(".kept.parquet")
+    copy(
+        con,
+        f"SELECT * EXCLUDE (file_row_number) FROM read_parquet({literal(str(part.path))}, file_row_number = true) "
+        f"WHERE file_row_number NOT IN (SELECT _row FROM versions WHERE _rank > 1 AND _part = {number})",
+        kept,
     )
+    part.path.unlink()
+    part.path = kept
 
 
 def _refuse_conflicts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 
@@ -19,40 +20,51 @@ def read_parquet_sql(paths: Sequence[Path]) -> str:
     return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}])"
 
 
+DISTINCT = 1000
+"""Values of a column and row group up to which they are listed once: beyond that, the list costs more than it saves."""
+
+
 def copy(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> int:
     """Writes the rows of a query to a file; returns how many."""
     row = con.execute(
-        f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+        f"COPY ({query}) TO {literal(str(target))} "
+        f"(FORMAT parquet, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT {DISTINCT})"
     ).fetchone()
     return int(row[0]) if row else 0
 
 
 class Files:
-    """The files of each table in a folder, with their rows; each table written is a view over its files."""
+    """The files of each table in a folder, with their rows; a table written anew is a view over its files."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self.con, self.folder = con, folder
-        self.pieces: dict[str, list[Path]] = {}
+        self.pieces: dict[str, dict[int, Path]] = {}
         self.rows: dict[str, int] = {}
+        self._lock = Lock()
 
-    def write(self, name: str, query: str) -> None:
-        """Puts the rows of a query in a new file of the table; the first replaces what the table was."""
-        target = self._next(name)
-        self.rows[name] = self.rows.get(name, 0) + copy(self.con, query, target)
-        self.pieces.setdefault(name, []).append(target)
-        for kind in self._kinds(name):
-            self.con.execute(f"DROP {kind} {quoted(name)}")
-        self.con.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM {read_parquet_sql(self.pieces[name])}")
+    def write(self, con: duckdb.DuckDBPyConnection, name: str, query: str, piece: int = 0) -> None:
+        """Puts the rows of a query in a file of the table; several threads may write pieces, each on its connection."""
+        target = self._file(name, piece)
+        rows = copy(con, query, target)
+        with self._lock:
+            self._add(name, piece, target, rows)
+            for kind in self._kinds(name):
+                self.con.execute(f"DROP {kind} {quoted(name)}")
+                self.con.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM {read_parquet_sql([target])}")
 
     def take(self, name: str, path: Path, rows: int) -> None:
         """Moves a file that is a piece of the table as it stands."""
-        target = self._next(name)
+        piece = len(self.pieces.get(name, ()))
+        target = self._file(name, piece)
         path.replace(target)
-        self.pieces.setdefault(name, []).append(target)
-        self.rows[name] = self.rows.get(name, 0) + rows
+        self._add(name, piece, target, rows)
 
-    def _next(self, name: str) -> Path:
-        return self.folder / f"{name}.{len(self.pieces.get(name, ()))}.parquet"
+    def _file(self, name: str, piece: int) -> Path:
+        return self.folder / f"{name}.{piece}.parquet"
+
+    def _add(self, name: str, piece: int, path: Path, rows: int) -> None:
+        self.pieces.setdefault(name, {})[piece] = path
+        self.rows[name] = self.rows.get(name, 0) + rows
 
     def _kinds(self, name: str) -> list[str]:
         found = self.con.execute(
@@ -63,7 +75,10 @@ class Files:
 
     def settle(self) -> dict[str, tuple[list[Path], int]]:
         """Files and rows of every table; a table in one piece loses the number in its file's name."""
-        for name, paths in self.pieces.items():
+        settled: dict[str, tuple[list[Path], int]] = {}
+        for name, pieces in self.pieces.items():
+            paths = [path for _, path in sorted(pieces.items())]
             if len(paths) == 1:
-                paths[0] = paths[0].replace(self.folder / f"{name}.parquet")
-        return {name: (paths, self.rows[name]) for name, paths in self.pieces.items()}
+                paths = [paths[0].replace(self.folder / f"{name}.parquet")]
+            settled[name] = (paths, self.rows[name])
+        return settled

@@ -240,3 +240,25 @@ def _totals(con: duckdb.DuckDBPyConnection, text: Text) -> tuple[int, ...]:
             break
         found.append(int(line))
     return tuple(found)
+
+
+def unpivoted_columns(found: Located) -> tuple[str, ...]:
+    """The columns of a table whose wide columns were turned into rows."""
+    unpivot = found.spec.unpivot
+    assert unpivot is not None
+    kept = [name for name in found.columns if not re.fullmatch(unpivot.columns, name)]
+    return (*kept, unpivot.name, unpivot.value)
+
+
+def unpivot_view(con: duckdb.DuckDBPyConnection, text: Text, found: Located) -> None:
+    """Turns the columns that are really rows into rows, in the file's view."""
+    unpivot = found.spec.unpivot
+    if unpivot is None:
+        return
+    wide = [name for name in found.columns if re.fullmatch(unpivot.columns, name)]
+    flat = quoted(text.view + " wide")
+    con.execute(f"ALTER VIEW {quoted(text.view)} RENAME TO {flat}")
+    con.execute(
+        f"CREATE VIEW {quoted(text.view)} AS SELECT * FROM {flat} "
+        f"UNPIVOT ({quoted(unpivot.value)} FOR {quoted(unpivot.name)} IN ({', '.join(map(quoted, wide))}))"
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from salestrack.sources.locate import Located
 from salestrack.sources.mapping import Rule, TableRule, literal, quoted
 from salestrack.sources.parquet import copy
 from salestrack.sources.quarantine import check_sql, quarantine_cells, quarantine_select, reason_sql
-from salestrack.sources.text import Text
+from salestrack.sources.text import Text, unpivoted_columns
 
 
 @dataclass(slots=True)
@@ -54,7 +53,7 @@ class Typing:
         self.con, self.file, self.found, self.text, self.config = con, file, found, text, config
         self.table: Table = TABLES[table]
         self.rule: TableRule = found.spec.rules.get(table, TableRule())
-        self.columns = tuple(found.columns) if not found.spec.unpivot else _unpivoted_columns(found)
+        self.columns = tuple(found.columns) if not found.spec.unpivot else unpivoted_columns(found)
         self.cells = self._cells()
         self.zone = found.mapping.time_zone or config.imports.time_zone or config.time_zone
 
@@ -230,6 +229,8 @@ class Typing:
             )
             part.rows += len(self.text.bad)
             self._write(part)
+        except duckdb.OutOfMemoryException:
+            raise
         except duckdb.Error as error:
             raise ReadError.sql(self.file, self.table.name, str(error).splitlines()[0]) from None
         return part
@@ -253,6 +254,8 @@ class Typing:
             part.accepted = copy(self.con, self._all_good(self._typed(found), self._bad()), target)
             if (self._count() if self.rule.skip else part.accepted) != part.rows:
                 return None
+        except duckdb.OutOfMemoryException:
+            raise
         except duckdb.Error:
             return None
         part.excluded = part.rows - part.accepted
@@ -379,24 +382,3 @@ class Typing:
 _STEPS = ("mql_at", "sal_at", "sql_at", "converted_at", "disqualified_at")
 _BAD = "salestrack: bad row"
 _MADE = ("source_system", "source_ref", "custom_fields")
-
-
-def _unpivoted_columns(found: Located) -> tuple[str, ...]:
-    unpivot = found.spec.unpivot
-    assert unpivot is not None
-    kept = [name for name in found.columns if not re.fullmatch(unpivot.columns, name)]
-    return (*kept, unpivot.name, unpivot.value)
-
-
-def unpivot_view(con: duckdb.DuckDBPyConnection, text: Text, found: Located) -> None:
-    """Turns the columns that are really rows into rows, in the file's view."""
-    unpivot = found.spec.unpivot
-    if unpivot is None:
-        return
-    wide = [name for name in found.columns if re.fullmatch(unpivot.columns, name)]
-    flat = quoted(text.view + " wide")
-    con.execute(f"ALTER VIEW {quoted(text.view)} RENAME TO {flat}")
-    con.execute(
-        f"CREATE VIEW {quoted(text.view)} AS SELECT * FROM {flat} "
-        f"UNPIVOT ({quoted(unpivot.value)} FOR {quoted(unpivot.name)} IN ({', '.join(map(quoted, wide))}))"
-    )

@@ -42,11 +42,16 @@ class Curve:
         return (float(self.value[step]), float(self.variance[step])) if step >= 0 else (before, 0.0)
 
 
-def life_table(day: ArrayLike, cause: ArrayLike, n: ArrayLike) -> LifeTable:
+def life_table(day: ArrayLike, cause: ArrayLike, n: ArrayLike, entry: ArrayLike | None = None) -> LifeTable:
     """The life table of counts `n` per day and cause: 0 censored, 1 the event, above 1 a competing event.
+
+    `entry` is the first day on which the cases were watched (left truncation): before it they could not have
+    been seen to leave, so they do not count as waiting. Weights such as amounts do as well as counts.
 
     >>> life_table([5, 7, 7, 9], [1, 0, 1, 2], [2, 1, 3, 1]).risk
     array([7., 5., 1.])
+    >>> life_table([5, 7, 7, 9], [1, 0, 1, 2], [2, 1, 3, 1], entry=[0, 0, 6, 0]).risk
+    array([4., 5., 1.])
     """
     days, causes, counts = np.asarray(day, float), np.asarray(cause), np.asarray(n, float)
     unique, where = np.unique(days, return_inverse=True)
@@ -54,11 +59,25 @@ def life_table(day: ArrayLike, cause: ArrayLike, n: ArrayLike) -> LifeTable:
     def per_day(weights: Floats) -> Floats:
         return np.bincount(where.ravel(), weights=weights, minlength=len(unique)).astype(float)
 
-    left = per_day(counts)
-    risk = left[::-1].cumsum()[::-1]
+    if entry is None:
+        risk = per_day(counts)[::-1].cumsum()[::-1]
+    else:
+        risk = at_risk(unique, days, counts, np.asarray(entry, float))
     return LifeTable(
         unique, risk, per_day(np.where(causes == 1, counts, 0)), per_day(np.where(causes > 1, counts, 0))
     )
+
+
+def at_risk(on: Floats, day: Floats, n: Floats, entry: Floats) -> Floats:
+    """How many are watched on each of the days `on`: those who have entered and not left before it.
+
+    >>> at_risk(np.array([0.0, 4.0]), np.array([3.0, 9.0]), np.array([1.0, 2.0]), np.array([0.0, 4.0]))
+    array([1., 2.])
+    """
+    come, gone = np.argsort(entry, kind="stable"), np.argsort(day, kind="stable")
+    entered = np.concatenate([[0.0], n[come].cumsum()])[np.searchsorted(entry[come], on, side="right")]
+    left = np.concatenate([[0.0], n[gone].cumsum()])[np.searchsorted(day[gone], on, side="left")]
+    return np.asarray(entered - left, dtype=np.float64)
 
 
 def kaplan_meier(table: LifeTable) -> Curve:
@@ -131,6 +150,35 @@ def restricted_mean(survival: Curve, tau: float) -> float:
     return float(np.sum(np.diff(days) * heights))
 
 
+def restricted_mean_variance(survival: Curve, table: LifeTable, tau: float) -> float:
+    """Variance of the restricted mean: Σ A²·d/(r(r-d)), A being the area under the curve from a day to tau."""
+    early = survival.day < tau
+    days, heights = np.append(survival.day[early], tau), survival.value[early]
+    area = (np.diff(days) * heights)[::-1].cumsum()[::-1]
+    return float(np.sum(area**2 * _greenwood(table.events[early], table.risk[early])))
+
+
+def share_of_final(table: LifeTable, share: float) -> tuple[float, float, float]:
+    """First day by which `share` of all who ever have the event have had it, with its 95 % interval.
+
+    "Ever" is the incidence F(e) at the end of the table. The interval holds the days on which F(t) - share·F(e)
+    does not differ from 0, with the variance of that difference; an end it does not reach is NaN.
+    """
+    curve = aalen_johansen(table)
+    if not len(curve.day) or curve.value[-1] <= 0:
+        return (float("nan"),) * 3
+    left = table.events + table.competing
+    survival = np.cumprod(1 - left / table.risk)
+    before = np.concatenate([[1.0], survival[:-1]])
+    both = _aalen_covariance(table, left, before, curve.value)
+    gap = curve.value - share * curve.value[-1]
+    var = curve.variance + share**2 * curve.variance[-1] - 2 * share * both
+    half = Z95 * np.sqrt(np.maximum(var, 0.0))
+    first = [np.flatnonzero(reached) for reached in (gap > -1e-12, gap + half > -1e-12, gap - half > -1e-12)]
+    day, low, high = (float(curve.day[at[0]]) if len(at) else float("nan") for at in first)
+    return day, low, high
+
+
 def quantile_of_counts(day: ArrayLike, n: ArrayLike, share: float) -> float:
     """Smallest day that at least `share` of the counted cases do not exceed; NaN without cases.
 
@@ -159,3 +207,17 @@ def _aalen_variance(table: LifeTable, left: Floats, before: Floats, incidence: F
     )
     cross = incidence * np.cumsum(c) - np.cumsum(c * incidence)
     return np.maximum(squares + own - 2 * cross, 0.0)
+
+
+def _aalen_covariance(table: LifeTable, left: Floats, before: Floats, incidence: Floats) -> Floats:
+    """Covariance of F(t), for every t, with F at the end of the table; at the end it is the variance."""
+    r, d1 = table.risk, table.events
+    a, c, end = _greenwood(left, r), before * d1 / r**2, incidence[-1]
+    own = np.cumsum(before**2 * d1 * (r - d1) / r**3)
+    squares = (
+        incidence * end * np.cumsum(a)
+        - (incidence + end) * np.cumsum(a * incidence)
+        + np.cumsum(a * incidence**2)
+    )
+    cross = (incidence + end) * np.cumsum(c) - 2 * np.cumsum(c * incidence)
+    return np.asarray(squares + own - cross, dtype=np.float64)

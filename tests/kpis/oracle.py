@@ -6,14 +6,17 @@ NULL teams are called "(missing)" before. `CASES` at the end says how each figur
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import pandas as pd
+from kpis import (
+    oracle_activities,
+    oracle_forecast,
+    oracle_history,
+    oracle_money,
+    oracle_people,
+    oracle_winning,
+)
+from kpis.case import AS_OF, EVERY, NO_MONTH, Case
 
 from salestrack import kpis
-
-AS_OF = "2026-04-20"
 
 MACROS = """
 CREATE MACRO wilson_low(k, n) AS CASE WHEN n = 0 THEN NULL WHEN k = 0 THEN 0 ELSE
@@ -353,57 +356,58 @@ SELECT {bnames} coalesce(promoters, 0) AS promoters, coalesce(passives, 0) AS pa
 FROM b LEFT JOIN t {on_t}
 """
 
-# figure: function, its SQL, the date of its period words, options, groupings
-EVERY, NO_MONTH = (None, "team", "month"), (None, "team")
-Case = tuple[Callable[..., pd.DataFrame], str, str, dict[str, Any], tuple[str | None, ...]]
+STAGES = ("stage_order", "stage_name")
 CASES: dict[str, Case] = {
-    "bookings": (kpis.bookings, BOOKINGS, "closed_date", {}, EVERY),
-    "revenue_growth": (
+    "bookings": Case(kpis.bookings, BOOKINGS, "closed_date", {}, EVERY),
+    "revenue_growth": Case(
         kpis.revenue_growth,
         GROWTH,
         "closed_date",
         {"period": ("2026-01-01", "2026-07-01")},
         EVERY,
     ),
-    "win_rate": (kpis.win_rate, WIN_RATE, "closed_date", {}, EVERY),
-    "win_rate_by_value": (kpis.win_rate_by_value, WIN_RATE_BY_VALUE, "closed_date", {}, EVERY),
-    "average_deal_size": (kpis.average_deal_size, DEAL_SIZE, "closed_date", {}, EVERY),
-    "average_order_value": (kpis.average_order_value, ORDER_VALUE, "order_date", {}, EVERY),
-    "open_pipeline": (
+    "win_rate": Case(kpis.win_rate, WIN_RATE, "closed_date", {}, EVERY),
+    "win_rate_by_value": Case(kpis.win_rate_by_value, WIN_RATE_BY_VALUE, "closed_date", {}, EVERY),
+    "average_deal_size": Case(kpis.average_deal_size, DEAL_SIZE, "closed_date", {}, EVERY),
+    "average_order_value": Case(kpis.average_order_value, ORDER_VALUE, "order_date", {}, EVERY),
+    "open_pipeline": Case(
         kpis.open_pipeline,
         OPEN_PIPELINE,
         "expected_close_date",
         {"as_of": AS_OF},
         EVERY,
     ),
-    "pipeline_coverage": (
+    "pipeline_coverage": Case(
         kpis.pipeline_coverage,
         COVERAGE,
         "",
         {"as_of": AS_OF, "period": "2026-Q2"},
         NO_MONTH,
     ),
-    "quota_attainment": (kpis.quota_attainment, ATTAINMENT, "on_day", {}, EVERY),
-    "share_of_reps_at_quota": (kpis.share_of_reps_at_quota, AT_QUOTA, "on_day", {}, EVERY),
-    "stage_conversion": (
+    "quota_attainment": Case(kpis.quota_attainment, ATTAINMENT, "on_day", {}, EVERY),
+    "share_of_reps_at_quota": Case(kpis.share_of_reps_at_quota, AT_QUOTA, "on_day", {}, EVERY),
+    "stage_conversion": Case(
         kpis.stage_conversion,
         STAGE_CONVERSION,
         "entered_at",
         {"as_of": AS_OF, "horizon_days": 60},
         EVERY,
+        STAGES,
     ),
-    "stage_dwell": (kpis.stage_dwell, STAGE_DWELL, "entered_at", {"as_of": AS_OF}, EVERY),
-    "funnel_leakage": (kpis.funnel_leakage, LEAKAGE, "since", {"as_of": AS_OF}, NO_MONTH),
-    "mql_to_sql": (kpis.mql_to_sql, MQL_TO_SQL, "on_day", {"as_of": AS_OF, "horizon_days": 60}, EVERY),
-    "sales_cycle": (kpis.sales_cycle, SALES_CYCLE, "closed_date", {}, EVERY),
-    "activity_mix": (kpis.activity_mix, ACTIVITY_MIX, "started_at", {}, EVERY),
-    "selling_time_share": (kpis.selling_time_share, SELLING_TIME, "on_day", {"period": "2025"}, EVERY),
-    "customer_acquisition_cost": (
+    "stage_dwell": Case(kpis.stage_dwell, STAGE_DWELL, "entered_at", {"as_of": AS_OF}, EVERY, STAGES),
+    "funnel_leakage": Case(kpis.funnel_leakage, LEAKAGE, "since", {"as_of": AS_OF}, NO_MONTH, STAGES),
+    "mql_to_sql": Case(kpis.mql_to_sql, MQL_TO_SQL, "on_day", {"as_of": AS_OF, "horizon_days": 60}, EVERY),
+    "sales_cycle": Case(kpis.sales_cycle, SALES_CYCLE, "closed_date", {}, EVERY),
+    "activity_mix": Case(kpis.activity_mix, ACTIVITY_MIX, "started_at", {}, EVERY, ("activity_type",)),
+    "selling_time_share": Case(kpis.selling_time_share, SELLING_TIME, "on_day", {"period": "2025"}, EVERY),
+    "customer_acquisition_cost": Case(
         kpis.customer_acquisition_cost,
         CAC,
         "on_day",
         {"period": ("2025-07-01", "2026-07-01"), "lag_months": 1},
         EVERY,
     ),
-    "net_promoter_score": (kpis.net_promoter_score, NPS, "on_day", {}, EVERY),
+    "net_promoter_score": Case(kpis.net_promoter_score, NPS, "on_day", {}, EVERY),
 }
+for more in (oracle_activities, oracle_forecast, oracle_history, oracle_money, oracle_people, oracle_winning):
+    CASES |= more.CASES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -13,6 +14,7 @@ import pytest
 
 from salestrack import kpis
 from salestrack.errors import InputError
+from salestrack.kpis import _pandas
 from salestrack.kpis._card import card
 from salestrack.kpis._frames import frame, summarise
 
@@ -180,9 +182,15 @@ def test_columns_without_any_value_have_the_type_of_their_name(empty: Any) -> No
 
 def test_a_kpi_without_its_formula_in_words_is_no_kpi() -> None:
     with pytest.raises(TypeError, match="Formula"):
-        card(number=0, unit="share", label_en="x", label_de="x", description_en="x", description_de="x")(
-            lambda: None
-        )
+        card(
+            number=0,
+            unit="share",
+            label_en="x",
+            label_de="x",
+            description_de="x",
+            formula_de="x",
+            undefined_de="x",
+        )(lambda: None)
 
 
 def test_cards_speak_both_languages() -> None:
@@ -194,3 +202,24 @@ def test_cards_speak_both_languages() -> None:
         assert made.description("de") != made.description("en")
         assert made.formula.endswith(".")
         assert made.undefined
+
+
+def test_a_reversed_frame_is_read_like_any_other() -> None:
+    deals = pd.DataFrame(
+        {"status": ["won", "lost", "won"], "closed_date": pd.to_datetime(["2026-01-01"] * 3), "k": [1, 2, 3]}
+    )
+    assert kpis.win_rate(deals.iloc[::-1], by="k")["won"].tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["n", "low", "win_rate"])
+def test_a_group_with_the_name_of_a_result_column_is_refused(name: str) -> None:
+    deals = pd.DataFrame({"status": ["won"], name: [1]})
+    with pytest.raises(InputError, match=f"win_rate: by cannot be '{name}': rename the column"):
+        kpis.win_rate(deals, by=name)
+
+
+def test_amounts_as_decimals_are_numbers_also_in_a_large_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pandas, "SMALL", 0)
+    amounts = [Decimal("1.10")] * 5_000 + [Decimal("1097500.0000"), None]
+    deals = pd.DataFrame({"status": "won", "amount_base": pd.Series(amounts, dtype=object)})
+    assert kpis.bookings(deals)["bookings"].tolist() == [1_103_000.0]

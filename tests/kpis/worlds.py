@@ -9,7 +9,9 @@ from typing import Any
 import duckdb
 import numpy as np
 import polars as pl
+from kpis import world_activities, world_forecast, world_history, world_money, world_people, world_winning
 
+MORE = (world_activities, world_forecast, world_history, world_money, world_people, world_winning)
 Row = dict[str, Any]
 SCHEMAS = {
     "deals": {
@@ -99,6 +101,9 @@ SCHEMAS = {
         "sent_at": "TIMESTAMP",
     },
 }
+for more in MORE:
+    for table, columns in more.SCHEMAS.items():
+        SCHEMAS[table] = SCHEMAS.get(table, {}) | columns
 KEPT = {  # what a row must have to be a row at all
     "deal_id",
     "seq",
@@ -116,7 +121,7 @@ KEPT = {  # what a row must have to be a row at all
     "period_end_date",
     "entered_at",
     "contact_id",
-}
+}.union(*(more.KEPT for more in MORE))
 WORLDS = ("ordinary", "empty", "one row", "full of nulls", "full of ties")
 POLARS = {
     "VARCHAR": pl.String,
@@ -177,6 +182,9 @@ def _ordinary() -> dict[str, tuple[Row, ...]]:
         _order(rng, number, tables)
         _survey(rng, number, tables)
     _team(rng, tables)
+    for number, more in enumerate(MORE):
+        more.add(tables, np.random.default_rng(number))
+    world_forecast.finish(tables, np.random.default_rng(len(MORE)))
     return {name: tuple(rows) for name, rows in tables.items()}
 
 
@@ -361,7 +369,7 @@ def _with_nulls(rows: tuple[Row, ...]) -> tuple[Row, ...]:
 
 
 def _tied(table: str, row: Row) -> Row:
-    same = {
+    same: dict[str, Any] = {
         "amount_base_cents": 5_000,
         "net_amount_base_cents": 5_000,
         "account_id": "a1",
@@ -374,6 +382,8 @@ def _tied(table: str, row: Row) -> Row:
         "order_date": date(2026, 1, 31),
         "credit_date": date(2026, 2, 28),
     }
+    for more in MORE:
+        same |= more.TIED
     kept = {c: v for c, v in same.items() if c in row and row[c] is not None}
     if table == "stage_spells":
         kept |= {"entered_at": START} | {

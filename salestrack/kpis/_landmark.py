@@ -1,0 +1,124 @@
+"""Deals at a landmark: those still open some days after they were made, and what was done on them until then.
+
+Looking at one age takes out what otherwise drives every such comparison: deals that live longer gather more
+activities. Only deals that were open at the landmark count, only what was done before it is an exposure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import narwhals as nw
+
+from salestrack.errors import KpiError
+from salestrack.kpis._facts import MISSING, By, Facts, facts, own_names
+from salestrack.kpis._frames import Rows, flag, frame
+from salestrack.kpis._joining import joined
+from salestrack.kpis._periods import day_number, number_of
+from salestrack.kpis._survival import day_known
+from salestrack.periods import PeriodLike
+
+
+def at_landmark(
+    deals: Any,
+    as_of: date,
+    landmark: int,
+    horizon: int,
+    adjust: Sequence[str],
+    *,
+    function: str,
+    by: By,
+    period: PeriodLike | None,
+    fiscal_year_start: int,
+) -> tuple[Facts, list[str]]:
+    """Deals with the day of birth `_born`, their strata, and 1 or 0 for each of the following.
+
+    `_old` (the landmark has passed), `_gone` (old, but closed by it or at an unknown day), `_n` (old and open
+    at it), `_followed` (of these, seen up to the horizon after it), `_won` (of these, won by then).
+    """
+    rows = frame(deals, needs=("deal_id", "status"), function=function)
+    columns = rows.collect_schema().names()
+    born, closed = dated(columns, "created", function), dated(columns, "closed", function)
+    x = facts(
+        rows,
+        function=function,
+        date=born,
+        by=by,
+        period=period,
+        fiscal_year_start=fiscal_year_start,
+    )
+    for name in adjust:
+        if name not in x.columns:
+            raise KpiError.missing_column(name, function, own_names(x.columns))
+    strata = {f"_s{i}": nw.col(name).cast(nw.String).fill_null(MISSING) for i, name in enumerate(adjust)}
+    x = x.mark(
+        **strata,
+        deal_id=nw.col("deal_id").cast(nw.String),
+        _born=day_number(born),
+        _closed=day_known(closed, as_of, x.columns),
+        _lost_day=flag(nw.col("status").is_in(["won", "lost"]) & nw.col(closed).is_null()),
+    )
+    today, age = number_of(as_of), nw.lit(number_of(as_of)) - nw.col("_born")
+    lived = (nw.col("_closed") - nw.col("_born")).fill_null(10**6)
+    x = x.keep(nw.col("_born") <= today).mark(_lived=lived, _age=age)
+    old = nw.col("_age") >= landmark
+    open_then = old & (nw.col("_lived") > landmark) & (nw.col("_lost_day") == 0)
+    followed = open_then & (nw.col("_age") >= landmark + horizon)
+    won = followed & (nw.col("status") == "won") & (nw.col("_lived") <= landmark + horizon)
+    return (
+        x.mark(
+            _old=flag(old),
+            _n=flag(open_then),
+            _gone=flag(old & ~open_then),
+            _followed=flag(followed),
+            _won=flag(won),
+        ),
+        list(strata),
+    )
+
+
+def dated(columns: Sequence[str], stem: str, function: str) -> str:
+    """The column of the local day, or of the time where there is none."""
+    for name in (f"{stem}_date", f"{stem}_at"):
+        if name in columns:
+            return name
+    raise KpiError.missing_column(f"{stem}_date", function, own_names(columns))
+
+
+def done(
+    activities: Any, as_of: date, *needs: str, function: str, period: PeriodLike | None = None, by: By = None,
+    fiscal_year_start: int = 1,
+) -> Facts:  # fmt: skip
+    """Activities done by then, no machine's, with the day number `_day`; ids are text."""
+    rows = frame(activities, needs=("activity_type", *needs), function=function)
+    columns = rows.collect_schema().names()
+    day = dated(columns, "started", function)
+    x = facts(
+        rows, function=function, date=day, by=by, period=period, fiscal_year_start=fiscal_year_start
+    )  # fmt: skip
+    if "is_done" in columns:
+        x = x.keep(nw.col("is_done").fill_null(False))
+    if "is_automated" in columns:
+        x = x.keep(~nw.col("is_automated").fill_null(False))
+    ids = [c for c in ("activity_id", "deal_id", "account_id", "contact_id") if c in columns]
+    x = x.mark(
+        _day=day_number(day),
+        activity_type=nw.col("activity_type").cast(nw.String).fill_null(MISSING),
+        **{name: nw.col(name).cast(nw.String) for name in ids},
+    )
+    return x.keep(nw.col("_day") <= number_of(as_of))
+
+
+def once(rows: Rows, *columns: str) -> Rows:
+    """These columns; an activity that was exported once per attendee only once."""
+    has = rows.collect_schema().names()
+    return rows.select("activity_id", *columns).unique() if "activity_id" in has else rows.select(*columns)
+
+
+def until_landmark(acts: Rows, x: Facts, landmark: int) -> Rows:
+    """What was done on the deals that were open at the landmark, from their first day up to it."""
+    deals = x.keep(nw.col("_n") == 1).rows.select("deal_id", "_born")
+    days = nw.col("_day") - nw.col("_born")
+    return joined(acts, deals, "deal_id").filter((days >= 0) & (days <= landmark))

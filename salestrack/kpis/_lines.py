@@ -1,0 +1,129 @@
+"""What was sold line by line, with its deal or order beside it, in one currency and at the list price of then."""
+
+from __future__ import annotations
+
+from calendar import isleap, monthrange
+from typing import Any
+
+import narwhals as nw
+
+from salestrack.errors import KpiError
+from salestrack.kpis._facts import By, Facts, group_names, own_names
+from salestrack.kpis._frames import Rows, flag, frame, masked_sum, small
+from salestrack.kpis._money import hundredths
+
+WEEKS = "weeks_to_quarter_end"
+LEAP_YEARS = [year for year in range(1900, 2200) if isleap(year)]
+OF_A_LINE = ("quantity", "list_price", "line_amount")
+OF_A_DEAL = (
+    "status",
+    "order_status",
+    "account_id",
+    "amount",
+    "amount_base_cents",
+    "currency_code",
+    "is_deleted",
+)
+
+
+def sold_lines(lines: Any, deals: Any, by: By, function: str, fiscal_year_start: int) -> tuple[Rows, str]:
+    """The lines that were sold, each with the columns of its deal, and the name of the date that counts."""
+    groups = group_names(by)
+    if deals is None:
+        rows = _alive(frame(lines, needs=("order_id", *OF_A_LINE), function=function))
+        rows = rows.rename({"order_id": "deal_id"})
+        date, keep = "order_date", ~nw.col("deal_id").is_null()
+    else:
+        rows = _joined(lines, deals, groups, function)
+        date, keep = "closed_date", nw.col("status") == "won"
+    has = rows.collect_schema().names()
+    if "is_optional" in has:
+        keep = keep & ~nw.col("is_optional").fill_null(False)
+    if "order_status" in has:
+        keep = keep & ~nw.col("order_status").cast(nw.String).fill_null("").is_in(["cancelled", "returned"])
+    rows = rows.filter(keep)
+    if WEEKS not in groups:
+        return rows, date
+    if date not in has:
+        raise KpiError.missing_column(date, function, own_names(has))
+    return rows.with_columns(**{WEEKS: weeks_to_quarter_end(date, fiscal_year_start)}), date
+
+
+def weeks_to_quarter_end(date: str, fiscal_year_start: int = 1) -> nw.Expr:
+    """Whole weeks from a date to the last day of its (fiscal) quarter: 0 is the last week."""
+    year, month = nw.col(date).dt.year().cast(nw.Int64), nw.col(date).dt.month().cast(nw.Int64)
+    left = nw.lit(0).cast(nw.Int64)  # days from the first of the month to the first after the quarter
+    for first in range(1, 13):
+        rest = range(first, first + 3 - (first - fiscal_year_start) % 3)
+        days: nw.Expr = nw.lit(sum(monthrange(2025, (m - 1) % 12 + 1)[1] for m in rest)).cast(nw.Int64)
+        if second := [m for m in rest if m in (2, 14)]:
+            days = days + flag((year + second[0] // 12).is_in(LEAP_YEARS))
+        left = nw.when(month == first).then(days).otherwise(left)
+    return ((left - nw.col(date).dt.day().cast(nw.Int64)) // 7).cast(nw.Int64)
+
+
+def priced(x: Facts) -> Facts:
+    """With hundredths of one currency: `_net` of every line, `_list` and `_cut` (the discount) where both are known."""
+    rate = _rate(x)
+    x = x.mark(
+        _worth=nw.col("line_amount").cast(nw.Float64) * rate,
+        _full=nw.col("list_price").cast(nw.Float64) * nw.col("quantity").cast(nw.Float64) * rate,
+    )
+    x = x.mark(_net=hundredths("_worth"), _whole=hundredths("_full"))
+    x = x.mark(_known=flag((nw.col("_whole") > 0) & ~nw.col("_net").is_null()))
+    x = x.mark(_net=masked_sum(nw.lit(True), "_net"), _list=masked_sum(nw.col("_known") == 1, "_whole"))
+    x = x.mark(_sold=masked_sum(nw.col("_known") == 1, "_net"))
+    return x.mark(_cut=nw.col("_list") - nw.col("_sold"))
+
+
+def _joined(lines: Any, deals: Any, groups: list[str], function: str) -> Rows:
+    left = _alive(frame(lines, needs=("deal_id", *OF_A_LINE), function=function))
+    right = _alive(frame(deals, needs=("deal_id", "status"), function=function))
+    of_deals = right.collect_schema().names()
+    own = left.collect_schema().names()
+    wanted = ["deal_id", *OF_A_LINE, *(["is_optional"] if "is_optional" in own else [])]
+    wanted += [name for name in groups if name in own and name not in of_deals and name not in wanted]
+    if "currency_code" in own:
+        left = left.with_columns(_line_currency=nw.col("currency_code").cast(nw.String))
+        wanted.append("_line_currency")
+    rest = [name for name in of_deals if name == "deal_id" or name not in wanted]
+    return left.select(*wanted).join(right.select(*rest), on="deal_id", how="inner")
+
+
+def _alive(rows: Rows) -> Rows:
+    if "is_deleted" not in rows.collect_schema():
+        return rows
+    return rows.filter(~nw.col("is_deleted").fill_null(False)).drop("is_deleted")
+
+
+def _rate(x: Facts) -> nw.Expr:
+    """What a unit of the line is worth: the deal's converted amount over its amount, else that of its currency."""
+    has = x.columns
+    if "line_amount_base_cents" in has:
+        return _over(nw.col("line_amount_base_cents"), nw.col("line_amount"))
+    if not {"amount", "amount_base_cents", "currency_code"} <= set(has):
+        _one_currency(x)
+        return nw.lit(1.0)
+    own = _over(nw.col("amount_base_cents"), nw.col("amount"))
+    alike = _over(
+        nw.col("amount_base_cents").sum().over("currency_code"), nw.col("amount").sum().over("currency_code")
+    )
+    rate = nw.coalesce(own, alike)
+    if "_line_currency" not in has:
+        return rate
+    code = nw.col("currency_code").cast(nw.String)
+    return nw.when(nw.col("_line_currency").is_null() | (nw.col("_line_currency") == code)).then(rate)
+
+
+def _over(cents: nw.Expr, amount: nw.Expr) -> nw.Expr:
+    units = amount.cast(nw.Float64)
+    return nw.when(units > 0).then(cents.cast(nw.Float64) / units / 100)
+
+
+def _one_currency(x: Facts) -> None:
+    name = next((c for c in ("_line_currency", "currency_code") if c in x.columns), None)
+    if name is None:
+        return
+    codes = small(x.rows.filter(~nw.col(name).is_null()).select(name).unique())[name]
+    if len(codes) > 1:
+        raise KpiError.mixed_currencies(x.function, "line_amount", codes)

@@ -1,0 +1,87 @@
+"""What orders are worth and what they earn: one row per order, gross margin where its costs are known."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from salestrack.errors import KpiError
+from salestrack.kpis._facts import By, Facts, facts
+from salestrack.kpis._frames import Rows, masked_sum, summarise
+from salestrack.kpis._joining import joined
+from salestrack.kpis._money import CENTS, hundredths, with_cents
+from salestrack.kpis._periods import day_number, number_of
+
+VOID = ("cancelled", "returned")
+SUMS = ("value", "known", "margin")
+
+
+def bought(orders: Any, *, function: str, as_of: date, by: By = None, fiscal_year_start: int = 1) -> Facts:
+    """The orders that stand, of known buyers, up to a day: `_day`, hundredths of net value in `_cents`."""
+    needs = ("order_id", "account_id", "order_date")
+    x = facts(
+        orders, function=function, needs=needs, date="order_date", by=by, fiscal_year_start=fiscal_year_start
+    )
+    x = with_cents(x, "net_amount")
+    stands = ~nw.col("account_id").is_null()
+    if "order_status" in x.columns:
+        stands = stands & ~nw.col("order_status").cast(nw.String).fill_null("").is_in(list(VOID))
+    x = x.mark(_day=day_number("order_date"))
+    return x.keep(stands & (nw.col("_day") <= number_of(as_of)))
+
+
+def earned(x: Facts, order_lines: Any, *keys: str) -> Rows:
+    """One row per order and keys: `_day`, `value` (net), `known` (value of lines with a cost), `margin` of those."""
+    rows = summarise(
+        x.rows, ("order_id", *keys), _day=("_day", "min"), _net=(CENTS, "sum"), _has=(CENTS, "count")
+    )
+    lines = _lines(order_lines, x.function)
+    sums = summarise(
+        lines, ("order_id",), _line=("_line", "sum"), known=("_known", "sum"), margin=("_gain", "sum")
+    )
+    rows = joined(rows, sums, "order_id", "left")
+    net = nw.when(nw.col("_has") > 0).then(nw.col("_net")).otherwise(nw.col("_line").fill_null(0))
+    return rows.with_columns(
+        value=net.cast(nw.Int64), known=nw.col("known").fill_null(0), margin=nw.col("margin").fill_null(0)
+    )
+
+
+def _lines(order_lines: Any, function: str) -> Rows:
+    x = with_cents(facts(order_lines, function=function, needs=("order_id",)), "line_amount", "_line")
+    x = x.keep(~nw.col("order_id").is_null())
+    if not {"unit_cost", "quantity"} <= set(x.columns):
+        return x.mark(_known=nw.lit(0).cast(nw.Int64), _gain=nw.lit(0).cast(nw.Int64)).rows
+    cost = nw.col("unit_cost").cast(nw.Float64) * nw.col("quantity").cast(nw.Float64) * _rate(x.columns)
+    x = x.mark(_cost_units=cost).mark(_cost=hundredths("_cost_units"))
+    known = ~nw.col("_cost").is_null() & ~nw.col("_line").is_null()
+    x = x.mark(_gain=nw.col("_line") - nw.col("_cost"), _sure=known)
+    return x.mark(
+        _known=masked_sum(nw.col("_sure"), "_line").cast(nw.Int64),
+        _gain=masked_sum(nw.col("_sure"), "_gain").cast(nw.Int64),
+    ).rows
+
+
+def _rate(columns: list[str]) -> nw.Expr:
+    """What one unit of the line's currency is in the reporting currency: its own two amounts tell."""
+    if not {"line_amount", "line_amount_base_cents"} <= set(columns):
+        return nw.lit(1.0)
+    own = nw.col("line_amount").cast(nw.Float64)
+    return nw.when(own != 0).then(nw.col("line_amount_base_cents").cast(nw.Float64) / (own * 100))
+
+
+def margin_rate(rows: pd.DataFrame, given: float | None) -> float:
+    """Margin per unit of value whose cost is not known: the given one, else that of the known lines; NaN if none."""
+    if given is not None:
+        return given
+    known = float(rows["known"].sum())
+    return float(rows["margin"].sum()) / known if known > 0 else float("nan")
+
+
+def checked_margin(share: float | None, function: str) -> float | None:
+    """A margin between -1 and 1, or None."""
+    if share is not None and not -1 <= share <= 1:
+        raise KpiError.bad_option(function, "margin_share", share, "give a share such as 0.7")
+    return share

@@ -1,0 +1,267 @@
+"""Queries on pandas frames and DuckDB relations: written down step by step, built when they are asked.
+
+Building a query costs DuckDB's relations about two milliseconds a step, more than most figures take to be worked
+out. So the steps of a KPI are only recorded. The SQL that they come to is kept: the next call with the same steps
+on tables of the same form runs it as it is. Small pandas frames go to Polars, which builds fast. Frames that are
+lazy by themselves (Polars, PySpark, Ibis) do not come here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import narwhals as nw
+import pandas as pd
+
+from salestrack.kpis import _pandas
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Relation = duckdb.DuckDBPyRelation
+KEPT = 5_000
+"""Statements and schemas that are remembered."""
+_STATEMENTS: dict[bytes, str] = {}
+_SCHEMAS: dict[bytes, nw.Schema] = {}
+
+
+class Source:
+    """A table that a query starts from: a pandas frame or a DuckDB relation."""
+
+    def __init__(self, native: pd.DataFrame | Relation) -> None:
+        self.native: Any = native
+        self.frame = native if isinstance(native, pd.DataFrame) else None
+
+    @cached_property
+    def relation(self) -> Relation:
+        """The table as DuckDB sees it; a pandas frame is read where it lies."""
+        x = self.native
+        return _pandas.memory().from_df(x) if isinstance(x, pd.DataFrame) else x
+
+    @cached_property
+    def form(self) -> tuple[tuple[str, str], ...]:
+        """Names and types of its columns: what its queries depend on."""
+        names, types = self.relation.columns, self.relation.types
+        return tuple((name, str(kind)) for name, kind in zip(names, types, strict=True))
+
+    @cached_property
+    def empty(self) -> nw.LazyFrame[Any]:
+        """No row, but every column: what the schema of a step is found out with."""
+        return nw.from_native(_no_rows(self.form)).lazy()
+
+
+@cache
+def _no_rows(form: tuple[tuple[str, str], ...]) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame(_stand_in(0, form))
+
+
+class Plan:
+    """A recorded query: the verbs of a narwhals frame, each giving a further plan."""
+
+    implementation = nw.Implementation.DUCKDB
+
+    def __init__(
+        self, verb: str, inputs: Sequence[Plan], given: tuple[Any, ...], named: dict[str, Any]
+    ) -> None:
+        self._verb, self._inputs, self._given, self._named = verb, tuple(inputs), given, named
+        self.sources: tuple[Source, ...] = tuple(dict.fromkeys(s for plan in inputs for s in plan.sources))
+
+    @classmethod
+    def of(cls, native: pd.DataFrame | Relation) -> Plan:
+        """The plan that is a table as it lies."""
+        plan = cls("table", (), (), {})
+        plan.sources = (Source(native),)
+        return plan
+
+    @cached_property
+    def key(self) -> bytes:
+        """What the query is, apart from the rows: plans with equal keys have equal SQL."""
+        digest = hashlib.blake2b(self._verb.encode(), digest_size=16)
+        digest.update(pickle.dumps((self._given, self._named)))
+        if not self._inputs:
+            digest.update(pickle.dumps(self.sources[0].form))
+        for plan in self._inputs:
+            digest.update(plan.key + bytes(self.sources.index(source) for source in plan.sources))
+        return digest.digest()
+
+    def _then(self, verb: str, *given: Any, **named: Any) -> Plan:
+        return Plan(verb, (self,), given, named)
+
+    def filter(self, *given: Any, **named: Any) -> Plan:
+        return self._then("filter", *given, **named)
+
+    def select(self, *given: Any, **named: Any) -> Plan:
+        return self._then("select", *given, **named)
+
+    def with_columns(self, *given: Any, **named: Any) -> Plan:
+        return self._then("with_columns", *given, **named)
+
+    def with_row_index(self, *given: Any, **named: Any) -> Plan:
+        return self._then("with_row_index", *given, **named)
+
+    def rename(self, *given: Any, **named: Any) -> Plan:
+        return self._then("rename", *given, **named)
+
+    def drop(self, *given: Any, **named: Any) -> Plan:
+        return self._then("drop", *given, **named)
+
+    def drop_nulls(self, *given: Any, **named: Any) -> Plan:
+        return self._then("drop_nulls", *given, **named)
+
+    def unique(self, *given: Any, **named: Any) -> Plan:
+        return self._then("unique", *given, **named)
+
+    def sort(self, *given: Any, **named: Any) -> Plan:
+        return self._then("sort", *given, **named)
+
+    def head(self, n: int = 5) -> Plan:
+        return self._then("head", n)
+
+    def group_by(self, by: Sequence[str]) -> Grouped:
+        return Grouped(self, tuple(by))
+
+    def join(self, other: Plan, **named: Any) -> Plan:
+        if not isinstance(other, Plan):
+            raise TypeError("the tables come from two engines: bring both into one")
+        return Plan("join", (self, other), (), named)
+
+    def lazy(self) -> Plan:
+        return self
+
+    @cached_property
+    def _empty(self) -> nw.LazyFrame[Any]:
+        """The query on tables without rows."""
+        return self._step([plan._empty for plan in self._inputs], [s.empty for s in self.sources])
+
+    def collect_schema(self) -> nw.Schema:
+        """Names and types of the columns."""
+        if self.key not in _SCHEMAS:
+            _remember(_SCHEMAS, self.key, self._empty.collect_schema())
+        return _SCHEMAS[self.key]
+
+    def _step(self, made: list[nw.LazyFrame[Any]], tables: Sequence[nw.LazyFrame[Any]]) -> nw.LazyFrame[Any]:
+        """This step on what its inputs have come to."""
+        if self._verb == "table":
+            return tables[0]
+        if self._verb == "concat":
+            return nw.concat(made, **self._named)
+        if self._verb == "agg":
+            by, figures = self._given
+            return made[0].group_by(list(by)).agg(*figures)
+        out: nw.LazyFrame[Any] = getattr(made[0], self._verb)(*made[1:], *self._given, **self._named)
+        return out
+
+    def built(self, table: Callable[[Source], nw.LazyFrame[Any]]) -> nw.LazyFrame[Any]:
+        """The whole query on real frames, every step once."""
+        tables = {source: table(source) for source in self.sources}
+        done: dict[int, nw.LazyFrame[Any]] = {}
+
+        def build(plan: Plan) -> nw.LazyFrame[Any]:
+            if id(plan) not in done:
+                made = [build(one) for one in plan._inputs]
+                done[id(plan)] = plan._step(made, [tables[s] for s in plan.sources])
+            return done[id(plan)]
+
+        return build(self)
+
+    @property
+    def is_small(self) -> bool:
+        """Only pandas frames, and few rows."""
+        frames = [source.frame for source in self.sources]
+        return sum(_pandas.SMALL + 1 if f is None else len(f) for f in frames) <= _pandas.SMALL
+
+    def to_native(self) -> Any:
+        """The query as a lazy frame of the engine that works on it."""
+        if self.is_small:
+            return self.built(lambda s: nw.from_native(_pandas.polars(s.native)).lazy()).to_native()
+        return self.built(lambda s: nw.from_native(s.relation).lazy()).to_native()
+
+    def collect(self) -> pd.DataFrame | pl.DataFrame:
+        """The rows."""
+        if self.is_small:
+            found: pl.DataFrame = self.to_native().collect()
+            return found
+        if self.key not in _STATEMENTS:
+            _remember(_STATEMENTS, self.key, self._statement())
+        statement = _STATEMENTS[self.key]
+        stored = [source.relation for source in self.sources if source.frame is None]
+        if not stored:
+            return self._in_memory(statement)
+        try:
+            return _run(stored[0], self._over_texts(statement))
+        except duckdb.Error:  # a table that only its relation knows has no text
+            return _run(self.to_native(), "")
+
+    def _over_texts(self, statement: str) -> str:
+        texts = [f"rows_{i} AS ({source.relation.sql_query()})" for i, source in enumerate(self.sources)]
+        return f"WITH {', '.join(texts)} SELECT * FROM ({statement})"
+
+    def _in_memory(self, statement: str) -> pd.DataFrame:
+        con = _pandas.memory().cursor()
+        try:
+            for i, source in enumerate(self.sources):
+                con.register(f"rows_{i}", source.frame)
+            return con.execute(statement).df()
+        finally:
+            con.close()
+
+    def _statement(self) -> str:
+        """The SQL of the query over tables called rows_0, rows_1, …"""
+        stand_ins = {s: nw.from_native(_stand_in(i, s.form)).lazy() for i, s in enumerate(self.sources)}
+        text: str = self.built(stand_ins.__getitem__).to_native().sql_query()
+        return text
+
+
+class Grouped:
+    """A plan with its groups, waiting for the figures."""
+
+    def __init__(self, plan: Plan, by: tuple[str, ...]) -> None:
+        self._plan, self._by = plan, by
+
+    def agg(self, *figures: Any) -> Plan:
+        return self._plan._then("agg", self._by, figures)
+
+
+def _run(relation: Relation, query: str) -> pd.DataFrame:
+    """A query on the connection of a relation: `relation.query` would bind it six times over."""
+    con = getattr(relation, "_con", None)
+    if con is None or not query:
+        found = relation.query("_", query) if query else relation
+        assert found is not None
+        table: pd.DataFrame = found.df()
+        return table
+    table = con.execute(query).df()
+    return table
+
+
+def stacked(frames: Sequence[Any], how: str = "vertical") -> Any:
+    """Frames on top of each other, recorded or not."""
+    if any(isinstance(frame, Plan) for frame in frames):
+        return Plan("concat", frames, (), {"how": how})
+    return nw.concat(list(frames), how=how)  # type: ignore[arg-type]
+
+
+def _stand_in(number: int, form: tuple[tuple[str, str], ...]) -> Relation:
+    """An empty table with these columns, called rows_<number>."""
+    columns = ", ".join(f'"{name.replace(chr(34), chr(34) * 2)}" {kind}' for name, kind in form)
+    con = _workshop()
+    con.execute(f"CREATE OR REPLACE TEMP TABLE rows_{number} ({columns})")
+    return con.table(f"rows_{number}")
+
+
+@cache
+def _workshop() -> duckdb.DuckDBPyConnection:
+    return _pandas.connection()
+
+
+def _remember(kept: dict[bytes, Any], key: bytes, value: Any) -> None:
+    if len(kept) >= KEPT:
+        kept.clear()
+    kept[key] = value

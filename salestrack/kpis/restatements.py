@@ -1,0 +1,130 @@
+"""Restatements: what changed in the bookings of months that had been reported already."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from salestrack.errors import KpiError
+from salestrack.kpis._card import card
+from salestrack.kpis._facts import By, Facts
+from salestrack.kpis._frames import flag, masked_sum, small, summarise
+from salestrack.kpis._periods import month_number, number_of
+from salestrack.kpis._results import layout
+from salestrack.kpis._survival import checked_day
+from salestrack.kpis._versions import WON, Rates, held, priced, versions
+
+SHOWN = 20
+"""Deals of a month that are named."""
+
+
+@card(
+    number=1,
+    unit="money",
+    date="closed_date",
+    label_en="Restatements",
+    label_de="Nachträgliche Änderungen",
+    description_de="Was sich am Auftragseingang vergangener Monate seit dem Bericht geändert hat.",
+    formula_de="Auftragseingang eines vergangenen Monats nach heutigem Stand − derselbe nach dem Stand seines letzten "
+    "Tages (oder des Tages der Veröffentlichung), je Verkaufschance verglichen: wieder geöffnet, gelöscht, umdatiert, "
+    "neu bewertet oder nachgetragen.",
+    undefined_de="nie; ein Monat ohne Änderung hat 0. Monate ohne Auftragseingang in beiden Ständen haben keine Zeile.",
+)
+def restatements(
+    deal_versions: Any,
+    exchange_rates: Any = None,
+    *,
+    as_of: date | str,
+    published: date | str | None = None,
+    grace_days: int = 0,
+    by: By = None,
+) -> pd.DataFrame:
+    """What changed in the bookings of past months since they were reported.
+
+    Formula: bookings of a past month as known at as_of - the same as known at the end of its last day (or on the day
+    of publishing), compared deal by deal: reopened, deleted, re-dated, re-valued or entered late.
+
+    Undefined: never; a month without a change has 0. A month without bookings in either state has no row.
+
+    Parameters
+    ----------
+    deal_versions : spans of unchanged state (see pipeline_waterfall): `status`, `closed_date`, an amount
+    exchange_rates : only for amounts that the spans do not have in the reporting currency
+    as_of : the state of today; months that were not over by then, grace included, are left out
+    published : the day on which all months were last reported; None compares with the end of each month itself
+    grace_days : days after the end of a month in which late entries still belong to its report
+    by : columns of the spans; a deal whose group changed shows in both
+
+    Returns
+    -------
+    One row per group and month of closing: `month`, `published_value`, `known_value`, `restatements` (their difference,
+    currency units), `n` (deals that differ), `deals` (ids of the first 20 of them, by name).
+
+    Examples
+    --------
+    >>> spans = pd.DataFrame({"deal_id": ["a", "a"], "status": ["won", "open"], "amount": [70.0, 70.0],
+    ...     "valid_from": pd.to_datetime(["2026-08-05", "2026-09-07"]), "valid_to": pd.to_datetime(["2026-09-07", None]),
+    ...     "closed_date": pd.to_datetime(["2026-08-05", None])})
+    >>> restatements(spans, as_of="2026-10-31")[["month", "published_value", "known_value", "restatements", "deals"]]
+           month  published_value  known_value  restatements deals
+    0 2026-08-01             70.0          0.0         -70.0     a
+    """
+    name, today = "restatements", checked_day(as_of, "restatements")
+    if grace_days < 0:
+        raise KpiError.bad_option(name, "grace_days", grace_days, "give 0 or more days")
+    told = number_of(checked_day(published, name)) if published is not None else None
+    x = versions(deal_versions, function=name, as_of=today, by=by, needs=("closed_date",))
+    x, rates = priced(x, exchange_rates)
+    x = _booked(x, rates, today, told, grace_days)
+    table = _totals(x)
+    named = _named(x)
+    table = table.merge(named, on=list(x.by), how="left")
+    table["deals"] = table["deals"].astype(object).where(table["deals"].notna(), "").astype("str")
+    table = x.finish(table)
+    money = {"published_value": table["_old"] / 100, "known_value": table["_new"] / 100}
+    table = table.assign(**money, restatements=(table["_new"] - table["_old"]) / 100)
+    return layout(table, x, "published_value", "known_value", "restatements", "n", "deals")
+
+
+def _booked(x: Facts, rates: Rates, today: date, told: int | None, grace: int) -> Facts:
+    """One row per deal and month of closing with what was booked for it then (`_old`) and is now (`_new`)."""
+    last = number_of(today)
+    x = x.keep(WON & ~nw.col("closed_date").is_null()).mark(month=month_number("closed_date"))
+    x = x.mark(_end=first_day(nw.col("month") + 1) - 1 + grace, _cents=rates.booked(x, today))
+    reported = nw.col("_end") if told is None else nw.lit(told).cast(nw.Int64)
+    known = nw.col("_end") <= (last if told is None else min(told, last))
+    then, now = (nw.col("_from") <= reported) & (nw.col("_to") > reported), held(last)
+    x = x.keep(known & (then | now)).mark(
+        _old=masked_sum(then, "_cents"), _new=masked_sum(now, "_cents"), _then=flag(then), _now=flag(now)
+    )
+    sums: dict[str, Any] = {c: (c, "sum") for c in ("_old", "_new", "_then", "_now")}
+    rows = summarise(x.rows, (*x.by, "month", "deal_id"), **sums)
+    differs = (nw.col("_old") != nw.col("_new")) | (nw.col("_then") != nw.col("_now"))
+    return Facts(rows.with_columns(_differs=flag(differs)), (*x.by, "month"), x.function, x.fiscal_year_start)
+
+
+def first_day(months: nw.Expr) -> nw.Expr:
+    """Days since 1970 of the first day of a month, given as months since year 0."""
+    shifted = months + 10  # years from March, so that the leap day comes last
+    year = shifted // 12 - 1
+    month = shifted - shifted // 12 * 12
+    leaps = year // 4 - year // 100 + year // 400
+    return year * 365 + leaps + (month * 153 + 2) // 5 - 719_468
+
+
+def _totals(x: Facts) -> pd.DataFrame:
+    return small(summarise(x.rows, x.by, _old=("_old", "sum"), _new=("_new", "sum"), n=("_differs", "sum")))
+
+
+def _named(x: Facts) -> pd.DataFrame:
+    """The ids of the deals that differ, the first of each month."""
+    rows = x.keep(nw.col("_differs") == 1).rows.with_columns(deal_id=nw.col("deal_id").cast(nw.String))
+    rows = rows.with_columns(_place=nw.col("deal_id").cum_count().over(*x.by, order_by="deal_id"))
+    ids = small(rows.filter(nw.col("_place") <= SHOWN).select(*x.by, "deal_id"))
+    ids = ids.sort_values("deal_id", kind="stable")
+    if ids.empty:
+        return ids.rename(columns={"deal_id": "deals"})
+    return ids.groupby(list(x.by), dropna=False)["deal_id"].apply(", ".join).reset_index(name="deals")

@@ -1,0 +1,504 @@
+"""The weighted pipeline, own win rates to weigh it with, and how far the same weights were off before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from salestrack.errors import KpiError
+from salestrack.kpis._card import card
+from salestrack.kpis._facts import By, Facts, alternatives, facts, group_names
+from salestrack.kpis._frames import Rows, flag, masked_sum, small, stacked, summarise
+from salestrack.kpis._money import CENTS, with_cents
+from salestrack.kpis._periods import day_number, number_of
+from salestrack.kpis._results import divided, layout, note, proportion
+from salestrack.kpis._survival import checked_day, per_group, whole
+from salestrack.kpis._versions import Rates, priced, versions
+from salestrack.kpis._weights import (
+    OPEN,
+    WON,
+    Origin,
+    alive,
+    cents_then,
+    forecast_period,
+    key_of,
+    looked_up,
+    origins,
+    refuse_percent,
+    split_words,
+    spread_of,
+    weight,
+    with_probability,
+    won_cents,
+)
+from salestrack.periods import PeriodLike
+from salestrack.stats.intervals import ratio_interval, ratio_variance
+
+NO_PROBABILITY = "no_probability"
+AGES = (0, 30, 90, 180, 365)
+VERSION = ("expected_close_date", "closed_date")
+
+
+@card(
+    number=19,
+    unit="money",
+    date="expected_close_date",
+    label_en="Weighted pipeline",
+    label_de="Gewichtete Pipeline",
+    description_de="Wert der offenen Verkaufschancen, jeweils mal der Wahrscheinlichkeit, im Zeitraum gewonnen "
+    "zu werden.",
+    formula_de="Summe aus Betrag mal Wahrscheinlichkeit über die offenen Verkaufschancen mit Abschlusstermin im "
+    "Zeitraum; die Wahrscheinlichkeit muss die eines Gewinns bis zum Ende des Zeitraums sein.",
+    undefined_de="NaN mit dem Hinweis no_probability, wenn es Beträge, aber keine Wahrscheinlichkeiten gibt; ohne "
+    "offene Verkaufschance 0. Was keinen Betrag oder keine Wahrscheinlichkeit hat, bleibt außen vor und wird "
+    "gezählt.",
+)
+def weighted_pipeline(
+    deals: Any,
+    *,
+    as_of: date | str,
+    period: PeriodLike | None = None,
+    by: By = None,
+    probability: str = "probability",
+    fiscal_year_start: int = 1,
+) -> pd.DataFrame:
+    """Value of the open deals, each multiplied by its probability of being won in the period.
+
+    Formula: sum of amount x probability over the open deals with expected close in the period; the
+    probability must be that of winning by the end of the period, not of winning ever.
+
+    Undefined: NaN with the note no_probability where there are amounts but no probability; without an open
+    deal 0. Deals without an amount or without a probability are left out and counted.
+
+    Parameters
+    ----------
+    deals : deals in their state of `as_of`, in any engine: `status`, `expected_close_date`, an amount (see
+        bookings), the column of probabilities
+    as_of : the day; deals expected to close before it are past due
+    period : of the expected close; None takes all open deals
+    by : columns or period words of the expected close; None gives one row for all
+    probability : the column with the probability (0 to 1): the CRM's, an own rate (`stage_age_rates`) or a
+        model's; a percentage is refused
+    fiscal_year_start : month (1 to 12) in which the fiscal year starts
+
+    Returns
+    -------
+    One row per group: `open_value` (currency units), `weighted_pipeline`, `low`, `high` (95 % for the sum of
+    independent deals, variance Σp(1-p)A²; too narrow where deals share their luck: see
+    weighted_pipeline_bias for what really came), `n` (open deals), `without_amount`, `without_probability`,
+    `past_due`, `top_deal_share` (of the heaviest deal, 0 to 1), `note`. Each product is rounded to a hundredth.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"status": "open", "amount": [100.0, 50.0, None], "probability": [0.5, 0.2, 0.9],
+    ...                       "expected_close_date": pd.Timestamp("2026-12-01")})
+    >>> weighted_pipeline(deals, as_of="2026-10-31")[["open_value", "weighted_pipeline", "n", "without_amount"]]
+       open_value  weighted_pipeline  n  without_amount
+    0       150.0               60.0  3               1
+    """
+    name = "weighted_pipeline"
+    today = number_of(checked_day(as_of, name))
+    x = facts(
+        deals,
+        function=name,
+        needs=("status", "expected_close_date"),
+        date="expected_close_date",
+        by=by,
+        period=period,
+        fiscal_year_start=fiscal_year_start,
+    )
+    x = with_probability(with_cents(x), probability)
+    priced, said = ~nw.col(CENTS).is_null(), ~nw.col("_p").is_null()
+    x = x.mark(
+        **weight(OPEN),
+        _open=flag(OPEN),
+        _value=masked_sum(OPEN, CENTS),
+        _below=masked_sum(OPEN & said & (nw.col(CENTS) < 0), CENTS),
+        _said=masked_sum(OPEN & said, CENTS),
+        _none=flag(OPEN & nw.col(CENTS).is_null()),
+        _unsaid=flag(OPEN & nw.col("_p").is_null()),
+        _both=flag(OPEN & priced & said),
+        _late=flag(OPEN & (day_number("expected_close_date") < today)),
+    )
+    table = x.totals(
+        weighted=("_w", "sum"),
+        variance=("_v", "sum"),
+        top=("_w", "max"),
+        value=("_value", "sum"),
+        below=("_below", "sum"),
+        said=("_said", "sum"),
+        n=("_open", "sum"),
+        without_amount=("_none", "sum"),
+        without_probability=("_unsaid", "sum"),
+        both=("_both", "sum"),
+        past_due=("_late", "sum"),
+        _least=("_p", "min"),
+        _most=("_p", "max"),
+    )
+    refuse_percent(table, name, probability)
+    unknown = (table["both"] == 0) & (table["without_probability"] > 0) & (table["value"] != 0)
+    value, half = (table["weighted"] / 100).mask(unknown), spread_of(table["variance"])
+    table = table.assign(
+        open_value=table["value"] / 100,
+        weighted_pipeline=value,
+        low=(value - half).clip(lower=table["below"] / 100),
+        high=(value + half).clip(upper=(table["said"] - table["below"]) / 100),
+        top_deal_share=divided(table["top"], table["weighted"]),
+        note=note(value, NO_PROBABILITY),
+    )
+    return layout(
+        table,
+        x,
+        "open_value",
+        "weighted_pipeline",
+        "low",
+        "high",
+        "n",
+        "without_amount",
+        "without_probability",
+        "past_due",
+        "top_deal_share",
+        "note",
+    )
+
+
+@card(
+    number=19,
+    unit="share",
+    date="expected_close_date",
+    label_en="Win rate by stage and age",
+    label_de="Gewinnquote nach Phase und Alter",
+    description_de="Anteil der in früheren Zeiträumen erwarteten Verkaufschancen, die bis zum Ende des Zeitraums "
+    "gewonnen wurden, nach Phase und Alter am gleichen Tag des Zeitraums.",
+    formula_de="Bis zum Ende des Zeitraums gewonnene / offene Verkaufschancen mit Abschlusstermin im Zeitraum, "
+    "gezählt in den letzten abgeschlossenen Zeiträumen, jeweils so weit im Zeitraum wie der Stichtag.",
+    undefined_de="Eine Zelle ohne Verkaufschance hat keine Zeile.",
+)
+def stage_age_rates(
+    deal_versions: Any,
+    *,
+    as_of: date | str,
+    period: PeriodLike | None = None,
+    periods: int = 8,
+    by: By = None,
+    ages: Sequence[int] = AGES,
+    fiscal_year_start: int = 1,
+) -> pd.DataFrame:
+    """Share of the deals expected in past periods that were won by the period's end, by their stage and
+    age on the same day of the period.
+
+    Formula: won by the end of the period / open deals with expected close in the period, counted over the
+    last finished periods, each looked at as far into the period as as_of is.
+
+    Undefined: a cell without a deal has no row.
+
+    Parameters
+    ----------
+    deal_versions : states of deals over time, in any engine: `deal_id`, `status`, `valid_from`, `valid_to`,
+        `expected_close_date`, `closed_date`, `stage_name` or `stage_id`; the age counts from `created_date` or
+        `created_at`, else from the deal's first state
+    as_of : the day of looking
+    period : month, quarter or year that is forecast; None takes the quarter of the next day
+    periods : how many finished periods to learn from
+    by : further columns; None gives one row per stage and age
+    ages : days from which a new class of age begins
+    fiscal_year_start : month (1 to 12) in which the fiscal year starts
+
+    Returns
+    -------
+    One row per group, stage (`stage_name` or `stage_id`) and `age_from` (days): `won`, `stage_age_rates`
+    (0 to 1), `low`, `high` (95 % Wilson interval), `n` (deals, each once per period), `note`.
+    `with_stage_age_rates` puts them beside deals.
+
+    Examples
+    --------
+    >>> stamps = pd.to_datetime(["2026-06-01", "2026-08-15", "2026-06-01"])
+    >>> versions = pd.DataFrame({"deal_id": ["a", "a", "b"], "status": ["open", "won", "open"],
+    ...     "valid_from": stamps, "valid_to": [stamps[1], pd.NaT, pd.NaT], "stage_id": "offer",
+    ...     "expected_close_date": pd.Timestamp("2026-09-01"), "closed_date": [pd.NaT, stamps[1], pd.NaT]})
+    >>> stage_age_rates(versions, as_of="2026-10-31")[["stage_id", "age_from", "won", "n", "stage_age_rates"]]
+      stage_id  age_from  won  n  stage_age_rates
+    0    offer        30    1  2              0.5
+    """
+    name = "stage_age_rates"
+    groups, _ = split_words(group_names(by), (), name)
+    past, word = _past(as_of, period, periods, name, fiscal_year_start)
+    day = checked_day(as_of, name)
+    x = versions(deal_versions, function=name, as_of=day, by=groups, needs=VERSION)
+    x = x.also_by(alternatives(x, "stage_name", "stage_id"))
+    here, then = _cohort(_with_created(x), _Past(word, past, fiscal_year_start))
+    won = then.rows.with_columns(_won=nw.lit(1)).select("deal_id", "_k", "_won")
+    rows = here.rows.join(won, on=["deal_id", "_k"], how="left")
+    rows = rows.with_columns(_won=nw.col("_won").fill_null(0).cast(nw.Int64))
+    rows = rows.with_columns(_age=nw.col("_day") - nw.col("_created"))
+    rows = rows.with_columns(age_from=_class_of("_age", sorted({0, *ages})))
+    table = small(summarise(rows, (*x.by, "age_from"), won=("_won", "sum"), n="len"))
+    table = _sorted(x, table, "age_from").astype({"age_from": "int64"})
+    table = proportion(table, name, "won")
+    return layout(table, x, "age_from", "won", name, "low", "high", "n", "note")
+
+
+def with_stage_age_rates(
+    deals: Any, rates: pd.DataFrame, *, as_of: date | str, into: str = "stage_age_rate", least: int = 10
+) -> Any:
+    """The deals, in their engine, with the rate of their stage and age in the column `into`.
+
+    A cell of fewer than `least` deals gives way to the rate of its stage, that one to the rate of all.
+    `weighted_pipeline(…, probability="stage_age_rate")` takes the column.
+    """
+    name = "with_stage_age_rates"
+    today = number_of(checked_day(as_of, name))
+    keys = list(rates.columns[: list(rates.columns).index("age_from")])
+    x = facts(deals, function=name, needs=keys)
+    rows = x.mark(_age=today - day_number(alternatives(x, "created_date", "created_at"))).rows
+    if not rates["n"].sum():
+        return rows.with_columns(nw.lit(None).cast(nw.Float64).alias(into)).drop("_all", "_age").to_native()
+    chain: Any = nw
+    for row in _rated(rates, keys, least).to_dict("records"):
+        here = nw.col("_age") >= row["age_from"]
+        for key in keys:
+            here = here & (nw.col(key) == row[key])
+        chain = chain.when(here).then(nw.lit(float(row["rate"])))
+    all_of = float(rates["won"].sum() / rates["n"].sum())
+    return rows.with_columns(chain.otherwise(nw.lit(all_of)).alias(into)).drop("_all", "_age").to_native()
+
+
+def _rated(rates: pd.DataFrame, keys: list[str], least: int) -> pd.DataFrame:
+    """The rates to use, oldest class first, so that the first condition that holds is the right one."""
+    pooled = rates.groupby(keys, dropna=False)[["won", "n"]].transform("sum")
+    everything = rates["won"].sum() / rates["n"].sum()
+    stage = (pooled["won"] / pooled["n"]).where(pooled["n"] >= least, everything)
+    rate = rates["stage_age_rates"].where(rates["n"] >= least, stage)
+    return rates.assign(rate=rate).sort_values("age_from", ascending=False, kind="stable")
+
+
+@card(
+    number=19,
+    unit="ratio",
+    date="expected_close_date",
+    label_en="Bias of the weighted pipeline",
+    label_de="Verzerrung der gewichteten Pipeline",
+    description_de="Um wie viel die gewichtete Pipeline früherer Zeiträume, am gleichen Tag des Zeitraums, über "
+    "dem lag, was diese Verkaufschancen bis zu dessen Ende einbrachten.",
+    formula_de="(Summe aus Betrag mal Wahrscheinlichkeit - bis zum Ende des Zeitraums gewonnener Betrag) / "
+    "gewonnener Betrag, über die letzten abgeschlossenen Zeiträume zusammen.",
+    undefined_de="NaN mit dem Hinweis no_data, wenn von den gewichteten Verkaufschancen nichts gewonnen wurde.",
+)
+def weighted_pipeline_bias(
+    deal_versions: Any,
+    exchange_rates: Any = None,
+    *,
+    as_of: date | str,
+    period: PeriodLike | None = None,
+    periods: int = 8,
+    by: By = None,
+    probability: str = "probability",
+    fiscal_year_start: int = 1,
+) -> pd.DataFrame:
+    """How far the weighted pipeline of past periods, on the same day of the period, was above what
+    those deals brought in by its end.
+
+    Formula: (sum of amount x probability - amount won by the end of the period) / amount won, over the last
+    finished periods together, each looked at as far into the period as as_of is.
+
+    Undefined: NaN with the note no_data where none of the weighted deals was won.
+
+    Parameters
+    ----------
+    deal_versions : states of deals over time, in any engine: `deal_id`, `status`, `valid_from`, `valid_to`,
+        `expected_close_date`, `closed_date`, the column of probabilities, `amount` with `currency_code` and
+        `amount_base_cents` at closing (or an amount as in bookings)
+    exchange_rates : `from_currency_code`, `to_currency_code` (one), `rate_date`, `rate`; None where all amounts
+        are in one currency. Open amounts are converted at the rates of the day looked at
+    as_of : the day of looking; nothing later counts
+    period : month, quarter or year that is forecast; None takes the quarter of the next day
+    periods : how many finished periods to look at
+    by : columns, or the word of the period (one row per period)
+    probability : the column with the probability, as it was then
+    fiscal_year_start : month (1 to 12) in which the fiscal year starts
+
+    Returns
+    -------
+    One row per group: `forecast` (Σp·A on the day), `won_value` (of the same deals by the end; currency
+    units), `weighted_pipeline_bias` (0.2: 20 % too high), `low`, `high` (95 %, from the differences between
+    periods), `count_bias` (the same in deals), `amount_bias` (amounts on the day over amounts at closing of the
+    deals won, less 1), `other_mean`, `other_sd` (what other deals brought in per period after the day: the
+    `creation` of forecast_distribution), `periods`, `n` (deals weighed, each once per period), `note`.
+
+    Examples
+    --------
+    >>> stamps = pd.to_datetime(["2026-06-01", "2026-08-15", "2026-06-01"])
+    >>> versions = pd.DataFrame({"deal_id": ["a", "a", "b"], "status": ["open", "won", "open"],
+    ...     "valid_from": stamps, "valid_to": [stamps[1], pd.NaT, pd.NaT], "probability": [0.75, 1.0, 0.75],
+    ...     "expected_close_date": pd.Timestamp("2026-09-01"), "closed_date": [pd.NaT, stamps[1], pd.NaT],
+    ...     "amount": 100.0})
+    >>> found = weighted_pipeline_bias(versions, as_of="2026-10-31")
+    >>> found[["forecast", "won_value", "weighted_pipeline_bias", "n"]]
+       forecast  won_value  weighted_pipeline_bias  n
+    0     150.0      100.0                     0.5  2
+    """
+    name = "weighted_pipeline_bias"
+    past, word = _past(as_of, period, periods, name, fiscal_year_start)
+    groups, words = split_words(group_names(by), (word,), name)
+    day = checked_day(as_of, name)
+    x = versions(deal_versions, function=name, as_of=day, by=groups, needs=VERSION)
+    x, rates = priced(with_probability(x, probability), exchange_rates)
+    looked = _Past(word, past, fiscal_year_start)
+    rows = _weighed(*_cohort(x, looked), rates, looked)
+    both = (nw.col("_other") == 0) & ~nw.col(CENTS).is_null() & ~nw.col("_p").is_null()
+    rows = rows.with_columns(
+        _both=flag(both),
+        _likely=nw.when(both).then(nw.col("_p")).otherwise(nw.lit(0.0)),
+        _wins=masked_sum(both, "_won"),
+        _came=masked_sum(both, "_won_cents"),
+        _then=masked_sum(both & (nw.col("_won") == 1), CENTS),
+        _rest=nw.when(both).then(nw.lit(0)).otherwise(nw.col("_won_cents")),
+    )
+    table = small(
+        summarise(
+            rows,
+            (*x.by, "_k"),
+            forecast=("_w", "sum"),
+            won=("_came", "sum"),
+            likely=("_likely", "sum"),
+            wins=("_wins", "sum"),
+            then=("_then", "sum"),
+            rest=("_rest", "sum"),
+            n=("_both", "sum"),
+            _least=("_p", "min"),
+            _most=("_p", "max"),
+        )
+    )
+    refuse_percent(table, name, probability)
+    table[words] = np.repeat(table[["_k"]].to_numpy(), len(words), axis=1)
+    by_name = Facts(x.rows, tuple(group_names(by)), name, fiscal_year_start)
+    had = 1 if words else sum(o.key >= table["_k"].min() for o in past)
+    made = whole(per_group(table, by_name.by, lambda part: _bias(part, had)), "periods", "n")
+    made = by_name.finish(made).assign(note=lambda t: note(t[name]))
+    return layout(
+        made,
+        by_name,
+        "forecast",
+        "won_value",
+        name,
+        "low",
+        "high",
+        "count_bias",
+        "amount_bias",
+        "other_mean",
+        "other_sd",
+        "periods",
+        "n",
+        "note",
+    )
+
+
+def _past(
+    as_of: Any, period: PeriodLike | None, periods: int, name: str, fiscal_year_start: int
+) -> tuple[list[Origin], str]:
+    if periods < 1:
+        raise KpiError.bad_option(name, "periods", periods, "give a number above 0")
+    day = checked_day(as_of, name)
+    word, span = forecast_period(period, day, name, fiscal_year_start)
+    return origins(word, span, day, periods, fiscal_year_start), word
+
+
+@dataclass(frozen=True)
+class _Past:
+    """The past periods and the days on which they are looked at."""
+
+    word: str
+    each: list[Origin]
+    fiscal_year_start: int
+
+
+def _cohort(x: Facts, past: _Past) -> tuple[Facts, Facts]:
+    """The deals open on the day of the past period (`_k`) in which they were expected, and the wins of the
+    same periods after the day, as they stood at the period's end."""
+    days, ends = {o.key: o.day for o in past.each}, {o.key: o.last for o in past.each}
+    due, closed = (
+        key_of(past.word, f"{c}_date", past.fiscal_year_start) for c in ("expected_close", "closed")
+    )
+    x = x.mark(_k=nw.when(OPEN).then(due).when(WON).then(closed))
+    x = x.mark(_day=looked_up("_k", days), _end=looked_up("_k", ends))
+    here = x.keep(OPEN & alive(nw.col("_day")))
+    then = x.keep(WON & (day_number("closed_date") > nw.col("_day")) & alive(nw.col("_end")))
+    return here, then
+
+
+def _weighed(here: Facts, then: Facts, rates: Rates, past: _Past) -> Rows:
+    """The deals of the day with weight and outcome (`_won`, `_won_cents`), and the other wins (`_other` = 1)."""
+    here = here.mark(**{CENTS: cents_then(rates, {o.key: o.day for o in past.each})}).mark(**weight(OPEN))
+    came = then.mark(_won=nw.lit(1), _won_cents=won_cents(then, rates).fill_null(0)).rows
+    names = list(dict.fromkeys((*here.by, "deal_id", "_k", CENTS, "_w", "_p")))
+    outcome = came.select("deal_id", "_k", "_won", "_won_cents")
+    rows = here.rows.select(*names).join(outcome, on=["deal_id", "_k"], how="left")
+    rows = rows.with_columns(
+        _won=nw.col("_won").fill_null(0).cast(nw.Int64),
+        _won_cents=nw.col("_won_cents").fill_null(0).cast(nw.Int64),
+        _other=nw.lit(0).cast(nw.Int64),
+    )
+    new = came.join(here.rows.select("deal_id", "_k"), on=["deal_id", "_k"], how="anti").with_columns(
+        _w=nw.lit(0).cast(nw.Int64),
+        _p=nw.lit(None).cast(nw.Float64),
+        _won=nw.lit(1).cast(nw.Int64),
+        _other=nw.lit(1).cast(nw.Int64),
+        **{CENTS: nw.lit(None).cast(nw.Int64)},
+    )
+    columns = [*names, "_won", "_won_cents", "_other"]
+    both: Rows = stacked([rows.select(*columns), new.select(*columns)])
+    return both
+
+
+def _with_created(x: Facts) -> Facts:
+    """With the day on which the deal was created, or first seen."""
+    for column in ("created_date", "created_at"):
+        if column in x.columns:
+            return x.mark(_created=day_number(column))
+    days = summarise(x.rows, ("deal_id",), _created=("_from", "min"))
+    return replace(x, rows=x.rows.join(days, on="deal_id", how="left"))
+
+
+def _class_of(column: str, starts: list[int]) -> nw.Expr:
+    """The largest of the starts that a number reaches, 0 for less."""
+    chain: Any = nw
+    for start in reversed(starts):
+        chain = chain.when(nw.col(column) >= start).then(nw.lit(start))
+    return chain.otherwise(nw.lit(0)).cast(nw.Int64)  # type: ignore[no-any-return]
+
+
+def _sorted(x: Facts, table: pd.DataFrame, further: str) -> pd.DataFrame:
+    return x.finish(table.sort_values(further, kind="stable"))
+
+
+def _bias(part: pd.DataFrame, periods: int) -> dict[str, float]:
+    """The figures of one group from its sums per period."""
+    each = part.groupby("_k")[["forecast", "won", "rest"]].sum().astype(float)
+    known = part.loc[part["n"] > 0].groupby("_k")[["forecast", "won"]].sum().astype(float)
+    off, won = known["forecast"] - known["won"], known["won"]
+    value, variance = ratio_variance(
+        off.sum(), won.sum(), (off**2).sum(), (off * won).sum(), (won**2).sum(), len(known)
+    )
+    bias = float(value) if won.sum() > 0 else float("nan")
+    low, high = ratio_interval(bias, variance, len(known))
+    rest = np.pad(each["rest"].to_numpy() / 100, (0, max(periods - len(each), 0)))
+    wins, likely = float(part["wins"].sum()), float(part["likely"].sum())
+    return {
+        "forecast": known["forecast"].sum() / 100,
+        "won_value": won.sum() / 100,
+        "weighted_pipeline_bias": bias,
+        "low": float(low),
+        "high": float(high),
+        "count_bias": (likely - wins) / wins if wins else float("nan"),
+        "amount_bias": float(part["then"].sum()) / won.sum() - 1 if won.sum() > 0 else float("nan"),
+        "other_mean": float(rest.mean()) if len(rest) else float("nan"),
+        "other_sd": float(rest.std(ddof=1)) if len(rest) > 1 else float("nan"),
+        "periods": float(len(known)),
+        "n": float(part["n"].sum()),
+    }
