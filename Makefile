@@ -18,7 +18,7 @@ report: $(READY) ## the demo company's report: reports/<last month>/index.html  
 	@$(RUN) -m salestrack report $(ARGS)
 
 test: $(READY) ## style, types and the whole test suite  (ARGS="-k win_rate" for a part)
-	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(RUN) -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(RUN) -m pytest -n auto --dist loadfile $(ARGS)
 
 # Beside .venv/, because PySpark and Ibis weigh a gigabyte and bring PyArrow, which everything else must work without.
 test-engines: $(ENGINES)/.ready ## every KPI on a Spark cluster and on Ibis tables  (needs a Java; ARGS='-m "spark or ibis"' for every grouping)

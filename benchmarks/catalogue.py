@@ -28,7 +28,7 @@ HEAD = """# The figures: tests, engines, speed
 
 Written by `python -m benchmarks.catalogue`. The definitions: [README](../README.md#the-figures) and `salestrack kpi NAME --explain`.
 
-Every figure is compared with plain SQL of its own (`tests/kpis/test_contract.py`, `-k NAME`) on {engines}
+Every figure is compared with plain SQL of its own (`tests/kpis/test_agreement*.py`, `-k NAME`) on {engines}
 (the last two: `make test-engines`), with every grouping, on five small companies: ordinary, empty, of one row, full of NULLs, full
 of ties. The rules and mistakes of each card have tests of their own, listed below.
 

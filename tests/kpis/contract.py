@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
 import duckdb
 import pandas as pd
+import pytest
 from kpis import oracle
 from kpis.oracle import CASES
-from kpis.worlds import SCHEMAS, database
+from kpis.worlds import SCHEMAS, WORLDS, database, frames
 
 
 @cache
@@ -89,3 +90,31 @@ def assert_same(got: pd.DataFrame, want: pd.DataFrame) -> None:
             )
         else:
             assert [str(v) for v in left] == [str(v) for v in right], column
+
+
+ENGINES = ("pandas", "polars", "polars lazy", "duckdb")
+
+
+def computed(name: str, world: str, engine: str, by: str | None) -> pd.DataFrame:
+    """A KPI on the frames of an engine."""
+    return called(name, by, lambda table: frames(tables(world), world, table, engine))
+
+
+def compared(names: Iterable[str]) -> Iterator[Any]:
+    """Every grouping on ordinary and incomplete data, one on the others; the rest is for thorough runs."""
+    for name in names:
+        for by in CASES[name].each:
+            for world in WORLDS:
+                usual = world in ("ordinary", "full of nulls") or by == (CASES[name].each[1:2] or (None,))[0]
+                yield pytest.param(name, by, world, marks=() if usual else pytest.mark.every)
+
+
+def agrees_with_plain_sql_on_every_engine(name: str, by: str | None, world: str) -> None:
+    """pandas frames give what the SQL gives, the other engines what pandas frames give."""
+    want = expected(name, world, by)
+    first = computed(name, world, "pandas", by)
+    assert_same(first, want)
+    for engine in ENGINES[1:]:
+        pd.testing.assert_frame_equal(
+            computed(name, world, engine, by), first, rtol=1e-9, atol=1e-12, obj=engine
+        )

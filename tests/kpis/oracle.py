@@ -409,5 +409,6 @@ CASES: dict[str, Case] = {
     ),
     "net_promoter_score": Case(kpis.net_promoter_score, NPS, "on_day", {}, EVERY),
 }
-for more in (oracle_activities, oracle_forecast, oracle_history, oracle_money, oracle_people, oracle_winning):
+MORE = (oracle_activities, oracle_forecast, oracle_history, oracle_money, oracle_people, oracle_winning)
+for more in MORE:
     CASES |= more.CASES
