@@ -1,5 +1,5 @@
 """`python -m salestrack` is the command `salestrack`."""
 
-from salestrack.cli import main
+from salestrack.cli import console
 
-main()
+console()

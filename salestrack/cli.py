@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import inspect
 import json
 import os
@@ -326,6 +327,23 @@ def world(out: Path, deals: int, seed: int | None, no_signal: bool) -> None:
     chosen: dict[str, Any] = {} if seed is None else {"seed": seed}
     generate(out, deals=deals, signal=not no_signal, **chosen)
     click.echo(out)
+
+
+def console() -> None:
+    """Runs the command and ends the process.
+
+    The process ends at once after the exit functions have run: DuckDB's binding otherwise reports objects that are
+    still alive when Python takes itself apart, on the user's terminal.
+    """
+    code: Any = 0
+    try:
+        main()
+    except SystemExit as leaving:
+        code = leaving.code
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else bool(code))
 
 
 def main() -> None:
