@@ -1,11 +1,11 @@
-"""`python -m benchmarks [report | import_exports | kpis]`: ratios against named rivals; without a name, all of them."""
+"""`python -m benchmarks [report | import_exports | german_csv | kpis]`: ratios against named rivals; without a name, all of them."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-ALL = ("report", "import_exports", "kpis")
+ALL = ("report", "import_exports", "german_csv", "kpis")
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from salestrack.errors import InputError
 from salestrack.findings import newest
+from salestrack.glossary import facts_of
 from salestrack.i18n import Words, find_card, is_unknown, messages, unit_for
 from salestrack.markup import Html, Kpi, Table, as_float, element, name_of, paragraph, pick, styled
 
@@ -243,30 +244,10 @@ def definitions(words: Words, *kpis: Kpi) -> Html:
     return Html(styled("definitions", element("dl", *parts, class_="definitions")), "\n".join(told))
 
 
-def spoken(words: Words, text: str) -> str:
-    """A definition as pages say it: unknown is a dash, a note has its words, columns are no code.
-
-    >>> spoken(Words("en"), "NaN with the note no_data; see `n`")
-    '– with the note “no cases”; see n'
-    """
-    left, right = ("„", "“") if words.language == "de" else ("“", "”")
-    for code in messages()["values"]["note"]:
-        if "_" in code or code == "immature":
-            text = re.sub(rf"\b{code}\b", f"{left}{words.value('note', code)}{right}", text)
-    return re.sub(r"\bNaN\b", "–", text).replace("`", "")
-
-
 def _card_facts(words: Words, card: Any) -> list[Any]:
     """Formula, unit and date of a card, divided by middle dots."""
-    units, dates = messages()["unit_names"], messages()["dates"]
-    facts: list[tuple[str, Any]] = [
-        ("definition_formula", element("code", spoken(words, card.formula_in(words.language).rstrip(".")))),
-        ("definition_unit", units[card.unit][words.language] if card.unit in units else card.unit),
-    ]
-    date = getattr(card, "date", None)
-    facts += [("definition_date", dates[date][words.language] if date in dates else date)] if date else []
-    facts.append(("definition_undefined", spoken(words, card.undefined_in(words.language).rstrip("."))))
     out: list[Any] = []
-    for index, (key, value) in enumerate(facts):
+    for index, (key, fact) in enumerate(facts_of(words, card)):
+        value = element("code", fact) if key == "definition_formula" else fact
         out += [" · " if index else "", f"{words.text(key)}: ", value]
     return out

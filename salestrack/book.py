@@ -201,6 +201,17 @@ class Book:
         made["credits"] = views.credits(self.config.quota.credit, self.at)
         return made
 
+    def _custom(self, name: str) -> list[str]:
+        """The company's own columns in the exports of a table, apart from those that bear a name of ours."""
+        source = "deals" if name in views.OF_DEALS else name
+        entries = self.store.manifest.get("load_log", [])
+        found = {own for entry in entries if entry["table_name"] == source for own in entry["unmapped"]}
+        ours = {
+            column.lower() for column in self._con.sql(f"SELECT * FROM ({self._views[name]}) LIMIT 0").columns
+        }
+        plain = sorted(own for own in found if own.lower() not in ours and not set(own) & set("\"'\\"))
+        return plain[: views.MOST_CUSTOM]
+
     def _on_spark(self) -> SparkTables:
         made = self._views | {"assignment_spans": views.ASSIGNMENT_SPANS}
         return SparkTables(self.store, made, self.config.engine.master, KEPT_IN_MEMORY)
@@ -212,7 +223,10 @@ class Book:
             self._make(needed)
         rows = self.store.manifest["tables"].get(name, {}).get("rows", 0)
         kind = "TABLE" if rows <= KEPT_IN_MEMORY else "VIEW"
-        self._con.execute(f"CREATE {kind} {name} AS {self._views[name]}")
+        rows_sql = self._views[name]
+        if custom := self._custom(name):
+            rows_sql = views.with_custom(name, rows_sql, custom)
+        self._con.execute(f"CREATE {kind} {name} AS {rows_sql}")
         self._made[name] = kind
 
     def close(self) -> None:
@@ -262,7 +276,7 @@ def _is_spark(frame: Any) -> bool:
 
 def _imported(data: Path) -> tuple[Store, Config]:
     config = load_config(data)
-    import_company(data)
+    import_company(data, fetch=False)  # a report and its notebooks see the tables as they were fetched once
     return Store.open(data / "store"), config
 
 

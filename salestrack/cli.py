@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -65,7 +65,7 @@ def cli(debug: bool) -> None:
 
 
 @cli.command("import")
-@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, metavar="[PATH|URL]...")
 @click.option(
     "--as",
     "system",
@@ -73,14 +73,20 @@ def cli(debug: bool) -> None:
     help="Read the files as exports of this system (default: recognise them).",
 )
 @DATA_OPTION
-def import_(paths: tuple[Path, ...], system: str | None, data: Path) -> None:
+def import_(paths: tuple[str, ...], system: str | None, data: Path) -> None:
     """Check and load exports: those in DIR/raw and those named here (they are copied there first).
+
+    A URL names a table of a database: duckdb:///path/file.db?table=schema.name or
+    postgresql://user@host:port/database?table=schema.name (passwords from PGPASSWORD or ~/.pgpass).
 
     Prints, for every file, the rows read, accepted, superseded, quarantined and in footers, and columns it does not know.
     """
     from salestrack.importing import import_company
+    from salestrack.sources.database import is_address
 
-    result = import_company(data, paths=paths, as_system=system)
+    urls = [path for path in paths if is_address(path)]
+    files = [Path(path) for path in paths if not is_address(path)]
+    result = import_company(data, paths=files, urls=urls, as_system=system)
     click.echo(result.summary())
 
 
@@ -170,7 +176,8 @@ def kpi(
 ) -> None:
     """One figure as a table, or, without a NAME, the list of all figures."""
     from salestrack import kpis
-    from salestrack.kpis._card import explained
+    from salestrack.glossary import explained
+    from salestrack.i18n import Words
 
     if name is None:
         width = max(map(len, kpis.CARDS))
@@ -184,7 +191,7 @@ def kpi(
         raise InputError.unknown_name("figure", name, sorted(kpis.CARDS))
     function = getattr(kpis, name)
     if explain:
-        click.echo(explained(kpis.CARDS[name], language))
+        click.echo(explained(Words(language), kpis.CARDS[name]))
         return
     click.echo(_table(_kpi(function, data, month, by, period), form))
 
@@ -256,21 +263,27 @@ def compare(data: Path, month: str | None, language: Any, form: str | None) -> N
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--save",
-    type=click.Path(path_type=Path),
-    metavar="FILE.toml",
-    help="Write the mapping to this file, to be edited.",
+    is_flag=False,
+    flag_value="",
+    metavar="[FILE.toml]",
+    help="Write a mapping of the file, to be read and edited (default: into DIR/mappings).",
 )
 @DATA_OPTION
-def doctor(file: Path, save: Path | None, data: Path) -> None:
-    """Explain what a file is, how each of its columns would be read, and which have no meaning here."""
+def doctor(file: Path, save: str | None, data: Path) -> None:
+    """Explain what a file is, how each of its columns would be read, and which have no meaning here.
+
+    With --save a file that no mapping explains gets one, guessed from names and content.
+    """
     from salestrack.config import load_config
     from salestrack.sources import doctor as examine
 
     report = examine(file, load_config(data), company=data)
     click.echo(report.text())
-    if save:
-        save.write_text(report.mapping_toml(), encoding="utf-8")
-        click.echo(f"mapping written to {save}: edit it and put it into {data}/mappings")
+    if save is not None:
+        target = Path(save) if save else data / "mappings" / f"{file.stem}.toml"
+        report.save(target)
+        lacking = f" (still needed: {', '.join(report.lacking)})" if report.lacking else ""
+        click.echo(f"mapping written to {target}: read and correct it{lacking}, then import the file")
 
 
 @cli.command()
@@ -289,6 +302,7 @@ def check(data: Path, month: str | None, form: str | None) -> None:
         parts = {
             "freshness": quality.freshness(book),
             "loads": quality.loads(book),
+            "amounts": quality.amounts(book),
             "quarantine": quality.quarantine(book),
             "checks": quality.plausibility(book),
         }
@@ -320,13 +334,59 @@ def check(data: Path, month: str | None, form: str | None) -> None:
     is_flag=True,
     help="A world in which nothing known about a deal tells whether it will be won.",
 )
-def world(out: Path, deals: int, seed: int | None, no_signal: bool) -> None:
+@click.option(
+    "--as",
+    "system",
+    default="salesforce",
+    show_default=True,
+    help="Whose files to write: salesforce, hubspot, zoho, pipedrive, monday, manual.",
+)
+@click.option(
+    "--language",
+    type=click.Choice(["de", "en"]),
+    help="Language of the headings (default: English, API names).",
+)
+def world(
+    out: Path,
+    deals: int,
+    seed: int | None,
+    no_signal: bool,
+    system: str,
+    language: Literal["de", "en"] | None,
+) -> None:
     """Write an invented company's exports to OUT, with the truth about its deals beside them."""
+    from salestrack.exports import write_world
     from salestrack.world import generate
 
-    chosen: dict[str, Any] = {} if seed is None else {"seed": seed}
-    generate(out, deals=deals, signal=not no_signal, **chosen)
+    chosen: dict[str, Any] = {"deals": deals, "signal": not no_signal} | (
+        {} if seed is None else {"seed": seed}
+    )
+    if system == "salesforce" and language is None:
+        generate(out, **chosen)
+    else:
+        write_world(out, system, language or "en", **chosen)
     click.echo(out)
+
+
+@cli.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("tables", nargs=-1, metavar="[TABLE]...")
+@click.option(
+    "--language",
+    type=click.Choice(["de", "en"]),
+    default="en",
+    show_default=True,
+    help="Language of headings, values and explanations.",
+)
+def template(out: Path, tables: tuple[str, ...], language: Literal["de", "en"]) -> None:
+    """Write empty workbooks for lists kept by hand into OUT: one per TABLE (default: all), with explanations.
+
+    Fill them in, put them into DIR/raw and import: dates and numbers may be real ones or text in German form.
+    """
+    from salestrack.exports.manual import templates
+
+    for path in templates(out, language, tables):
+        click.echo(path)
 
 
 def console() -> None:

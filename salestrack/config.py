@@ -44,6 +44,8 @@ class Import(_Section):
     date_format: Literal["auto", "ymd", "dmy", "mdy"] = "auto"
     time_zone: str | None = None
     max_quarantine_share: Share = 0.01
+    tables: tuple[str, ...] = ()
+    """Addresses of tables in databases, fetched by every import (sources/database.py)."""
 
 
 class Quota(_Section):
@@ -53,10 +55,22 @@ class Quota(_Section):
 
 
 class Stages(_Section):
-    """Which stages of the source are won or lost, where the source does not say it."""
+    """Which stages of the source are won or lost, and in which order they come, where the source does not say it."""
 
     won: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+
+
+class Aliases(_Section):
+    """Other names under which people, companies and things appear: `"A. Weber" = "Anna Weber"`, or an id."""
+
+    reps: dict[str, str] = {}
+    accounts: dict[str, str] = {}
+    products: dict[str, str] = {}
+    campaigns: dict[str, str] = {}
+    teams: dict[str, str] = {}
+    territories: dict[str, str] = {}
 
 
 class Engine(_Section):
@@ -96,6 +110,7 @@ class Config(_Section):
     quota: Quota = Quota()
     engine: Engine = Engine()
     stages: Stages = Stages()
+    aliases: Aliases = Aliases()
     goals: Goals = Goals()
     privacy: Privacy = Privacy()
 

@@ -248,6 +248,10 @@ class ReadError(DataError):
         return cls(f"{file}: {table} cannot do without the columns {lacks}: export the file with them")
 
     @classmethod
+    def needed(cls, file: str, sentence: str) -> ReadError:
+        return cls(f"{file}: {sentence}")
+
+    @classmethod
     def cut_off(cls, file: str, line: int) -> ReadError:
         return cls(f"{file}, line {line}: the file ends in the middle of a row: export or copy it again")
 
@@ -283,6 +287,10 @@ class ReadError(DataError):
         )
 
     @classmethod
+    def incomplete(cls, file: str, what: str, cure: str) -> ReadError:
+        return cls(f"{file}: {what}: {cure}")
+
+    @classmethod
     def workbook(cls, file: str, why: str) -> ReadError:
         return cls(f"{file}: {why}: save the table alone as a new workbook or as CSV")
 
@@ -293,3 +301,54 @@ class ReadError(DataError):
     @classmethod
     def damaged(cls, file: Path, why: str) -> ReadError:
         return cls(f"{file}: {why}: delete the folder {file.parent} and run the import again")
+
+
+class DatabaseError(DataError):
+    """A table of a database cannot be fetched; what was fetched before stays as it is."""
+
+    @classmethod
+    def bad_url(cls, url: str, why: str) -> DatabaseError:
+        return cls(
+            f"{url}: {why}: write duckdb:///path/to/file.db?table=schema.name "
+            "or postgresql://user@host:port/database?table=schema.name",
+            exit_code=USAGE,
+        )
+
+    @classmethod
+    def has_password(cls, url: str) -> DatabaseError:
+        return cls(
+            f"{url}: the address holds a password, which would be stored: leave it out and put it into ~/.pgpass "
+            "or the environment variable PGPASSWORD",
+            exit_code=USAGE,
+        )
+
+    @classmethod
+    def no_driver(cls, url: str) -> DatabaseError:
+        return cls(
+            f"{url}: reading PostgreSQL needs psycopg: install it with pip install 'salestrack[postgres]'",
+            exit_code=NO_INPUT,
+        )
+
+    @classmethod
+    def unreachable(cls, url: str, why: str) -> DatabaseError:
+        return cls(
+            f"{url}: the database cannot be reached ({why}): check host, port, user and password",
+            exit_code=NO_INPUT,
+        )
+
+    @classmethod
+    def no_table(cls, url: str, table: str, known: Iterable[str]) -> DatabaseError:
+        known = list(known)
+        hint = nearest(table, known) or f"; there are {listed(known) or 'none'}"
+        return cls(f"{url}: there is no table '{table}'{hint}", exit_code=NO_INPUT)
+
+    @classmethod
+    def unreadable(cls, url: str, why: str) -> DatabaseError:
+        return cls(f"{url}: the table cannot be read ({why}): check the rights and the types of its columns")
+
+    @classmethod
+    def same_name(cls, first: str, second: str) -> DatabaseError:
+        return cls(
+            f"{first} and {second} would be kept under the same name: fetch one of them through a view of another name",
+            exit_code=USAGE,
+        )

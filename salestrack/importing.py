@@ -18,7 +18,8 @@ from salestrack import prepare, store
 from salestrack.config import FILE, Config, load_config
 from salestrack.errors import InputError, MissingData, ReadError
 from salestrack.schema import CANONICAL, SCHEMA_VERSION
-from salestrack.sources.account import account, load_log_table
+from salestrack.sources import database
+from salestrack.sources.account import account, load_log_table, refuse_too_many
 from salestrack.sources.build import SUFFIXES, Raw, build, connect
 from salestrack.sources.decode import sha256_of
 from salestrack.sources.mapping import load_mappings, mapping_files, quoted, systems
@@ -27,6 +28,8 @@ from salestrack.store import Store
 
 Progress = Callable[[str], None]
 SEEN = "seen.json"
+NOTES = "salestrack/notes"
+"""The mapping of the sheet that explains a template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ def _line(result: FileResult) -> str:
     for name in ("superseded", "quarantined", "excluded", "footer"):
         if count := getattr(result, name):
             parts.append(f"{count} {'in the footer' if name == 'footer' else name}")
+    if result.mapping == NOTES:
+        return f"{result.file}: explanations, left alone"
     text = f"{result.file} -> {result.table or 'ids only'} ({result.system}): {', '.join(parts)}"
     return text + (f"; without a meaning here: {', '.join(result.unmapped)}" if result.unmapped else "")
 
@@ -80,7 +85,9 @@ def import_company(
     data_dir: Path | str,
     *,
     paths: Sequence[Path] | None = None,
+    urls: Sequence[str] = (),
     as_system: str | None = None,
+    fetch: bool = True,
     progress: Progress | None = None,
     wait: float = 60,
     memory_limit: str = "400MB",
@@ -92,7 +99,9 @@ def import_company(
     ----------
     data_dir : the company's folder
     paths : exports to copy into `raw/` first; they are taken out again when they cannot be read
-    as_system : the system that `paths` come from, where it is not to be recognised
+    urls : addresses of tables in databases to fetch into `raw/` (sources/database.py)
+    as_system : the system that `paths` and `urls` come from, where it is not to be recognised
+    fetch : whether to fetch the tables that the configuration names, too; they are at the first import in any case
     progress : called with the name of each file
     wait : seconds to wait for another import
     memory_limit, threads : limits for DuckDB
@@ -106,16 +115,28 @@ def import_company(
     mappings = load_mappings(data / "mappings")
     if as_system and as_system not in systems(mappings):
         raise InputError.unknown_name("system", as_system, systems(mappings))
-    if not paths and (same := _unchanged(data)):
+    own = config.imports.tables
+    if own and not fetch and _stored(data / "store"):
+        own = ()
+    if not (paths or urls or own) and (same := _unchanged(data)):
         return same
     with store.lock(data / "store", wait):
-        copied = _copy_in(data, paths or (), as_system)
+        fetched = database.fetch([*urls, *own], data / "raw")
+        copied: list[Path] = []
         try:
-            return _import(data, config, progress, memory_limit, threads)
+            copied = _copy_in(data, paths or (), as_system)
+            if as_system and urls:
+                _note_system(data, [data / "raw" / database.parse(url).target for url in urls], as_system)
+            result = _unchanged(data) or _import(data, config, progress, memory_limit, threads)
         except BaseException:
             for path in copied:
                 path.unlink(missing_ok=True)
+            for one in fetched:
+                one.undo()
             raise
+        for one in fetched:
+            one.settle()
+        return result
 
 
 def _import(
@@ -142,6 +163,7 @@ def _import(
             files_made = Files(con, built)
             prepare.derive(con, config, files_made.write, work)
             log = account(con, raws)
+            refuse_too_many(con, log, config.imports.max_quarantine_share)
             tables = _write_tables(con, raws, log, files_made)
         finally:
             con.close()

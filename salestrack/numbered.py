@@ -48,7 +48,7 @@ def _day(column: str) -> str:
 
 
 def _amount(column: str) -> str:
-    return f"coalesce(CAST({column} * 10000 AS BIGINT), {history.NO_AMOUNT})"
+    return f"coalesce(CAST(CAST({column} AS DECIMAL(22, 4)) * 10000 AS BIGINT), {history.NO_AMOUNT})"
 
 
 def _time(column: str) -> str:
@@ -61,11 +61,12 @@ SELECT CAST(coalesce(pipeline_no, {history.NO_DAY}) AS INTEGER) AS pipeline, CAS
 FROM (SELECT *, CASE WHEN pipeline_id IS NOT NULL THEN dense_rank() OVER (ORDER BY pipeline_id) END AS pipeline_no FROM stage_keys)
 ORDER BY stage_no
 """
+_DELETED = "coalesce(d.deleted_at, CASE WHEN d.is_deleted THEN coalesce(d.updated_at, d.created_at) END)"
 _DEALS = f"""
 SELECT CAST(d.n AS INTEGER) AS deal_no, d.deal_id, d.currency_code,
        {_time("d.created_at")} AS created, CAST(coalesce(g.stage_no, -1) AS INTEGER) AS stage, {_amount("d.amount")} AS amount,
        CAST(CASE d.status WHEN 'open' THEN 1 WHEN 'won' THEN 2 WHEN 'lost' THEN 3 ELSE -1 END AS TINYINT) AS status,
-       {_day("d.expected_close_date")} AS close, CAST(coalesce(r.rep_no, -1) AS INTEGER) AS rep, {_time("d.deleted_at")} AS deleted,
+       {_day("d.expected_close_date")} AS close, CAST(coalesce(r.rep_no, -1) AS INTEGER) AS rep, {_time(_DELETED)} AS deleted, {_time("d.updated_at")} AS seen,
        epoch_us(greatest(coalesce(d.closed_at, CAST(coalesce(d.closed_date, d.expected_close_date) AS TIMESTAMP)),
                          d.created_at + INTERVAL 1 SECOND)) AS closed
 FROM (SELECT *, row_number() OVER () - 1 AS n FROM deals) d LEFT JOIN stage_keys g USING (stage_id) LEFT JOIN rep_keys r ON r.rep_id = d.owner_rep_id
@@ -79,16 +80,17 @@ LEFT JOIN deal_keys k USING (deal_id) JOIN stage_keys s ON s.stage_id = h.to_sta
 _CHANGES = f"""
 SELECT f.n, CAST(k.deal_no AS INTEGER) AS deal, {_time("f.changed_at")} AS since,
        CASE WHEN f.field <> 'amount' THEN {history.NO_AMOUNT}
-            ELSE coalesce(CAST(try_cast(f.new_value AS DECIMAL(18, 4)) * 10000 AS BIGINT), {history.BLANK}) END AS amount,
+            ELSE coalesce(CAST(try_cast(f.new_value AS DECIMAL(22, 4)) * 10000 AS BIGINT), {history.BLANK}) END AS amount,
        {_day("CASE WHEN f.field = 'expected_close_date' THEN try_cast(f.new_value AS DATE) END")} AS close,
        CAST(coalesce(r.rep_no, -1) AS INTEGER) AS rep,
+       CAST(CASE WHEN f.field <> 'status' THEN -1 ELSE coalesce(list_position(['open', 'won', 'lost'], f.new_value), -1) END AS TINYINT) AS status,
        {_amount("CASE WHEN f.field = 'amount' THEN try_cast(f.old_value AS DECIMAL(18, 4)) END")} AS old_amount,
        {_day("CASE WHEN f.field = 'expected_close_date' THEN try_cast(f.old_value AS DATE) END")} AS old_close,
        CAST(coalesce(o.rep_no, -1) AS INTEGER) AS old_rep
 FROM (SELECT *, row_number() OVER () AS n FROM deal_field_history) f JOIN deal_keys k USING (deal_id)
 LEFT JOIN rep_keys r ON f.field = 'owner_rep_id' AND r.rep_id = f.new_value
 LEFT JOIN rep_keys o ON f.field = 'owner_rep_id' AND o.rep_id = f.old_value
-WHERE f.field IN ('amount', 'expected_close_date', 'owner_rep_id')
+WHERE f.field IN ('amount', 'expected_close_date', 'owner_rep_id', 'status')
 """
 
 

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from salestrack import history, numbered
 from salestrack.config import Config
@@ -233,7 +234,8 @@ def _told(deals: Rows, status: history.Array, entries: Rows, changes: Rows) -> l
     everyone = np.arange(n, dtype=np.int32)
     has_history = np.zeros(n, np.bool_)
     has_history[entries["deal"]] = True
-    shut = np.flatnonzero(~has_history & (deals["status"] > history.OPEN)).astype(np.int32)
+    told = _closed_by_history(deals["status"], status, entries, changes)
+    shut = np.flatnonzero(~told & (deals["status"] > history.OPEN)).astype(np.int32)
     gone = np.flatnonzero(deals["deleted"] != history.NO_TIME).astype(np.int32)
     stage = history.first_known(n, entries["deal"], entries["stage"], history.NONE)
     return [
@@ -262,9 +264,50 @@ def _told(deals: Rows, status: history.Array, entries: Rows, changes: Rows) -> l
             amount=entries["amount"],
             close=entries["close"],
         ),
-        history.events(changes["deal"], changes["since"], **{name: changes[name] for name in _MISSING}),
+        history.events(
+            changes["deal"],
+            changes["since"],
+            status=changes["status"],
+            **{name: changes[name] for name in _MISSING},
+        ),
+        _newest(deals, entries, changes),
         history.events(gone, deals["deleted"][gone], status=np.full(len(gone), history.DELETED, np.int8)),
     ]
+
+
+def _newest(deals: Rows, entries: Rows, changes: Rows) -> history.Events:
+    """What the newest export shows, at the time of the last change, of deals whose history tells of nothing later.
+
+    A history may leave out changes of amount, close date and owner; without this an open deal would keep old values.
+    """
+    latest = np.full(len(deals["created"]), history.NO_TIME)
+    for rows in (entries, changes):
+        np.maximum.at(latest, rows["deal"], rows["since"])
+    told = np.flatnonzero((deals["seen"] != history.NO_TIME) & (deals["seen"] >= latest)).astype(np.int32)
+    amount = deals["amount"][told]
+    return history.events(
+        told,
+        np.maximum(deals["seen"], deals["created"])[told],
+        amount=np.where(amount == history.NO_AMOUNT, history.BLANK, amount),
+        close=deals["close"][told],
+        rep=deals["rep"][told],
+    )
+
+
+def _closed_by_history(
+    now: history.Array, status: history.Array, entries: Rows, changes: Rows
+) -> NDArray[np.bool_]:
+    """Whether a deal's history tells of its closing, by a stage that means its status or by the status itself.
+
+    Where it does not (a system whose deals are won or lost beside their stages), the deal's own field does.
+    """
+    told = np.zeros(len(now), np.bool_)
+    for deal, became in (
+        (entries["deal"], status[entries["stage"]]),
+        (changes["deal"], changes["status"]),
+    ):
+        told[deal[became == now[deal]]] = True
+    return told
 
 
 _MISSING = {"amount": history.NO_AMOUNT, "close": history.NO_DAY, "rep": history.NONE}

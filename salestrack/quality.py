@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 import pandas as pd
@@ -73,6 +74,9 @@ WHERE closed_at < created_at OR closed_date < created_at::DATE - 1)"""  # a day:
 _CERTAIN = """deal_id IN (
 SELECT deal_id FROM stored.deals WHERE status = 'open' AND (probability >= 1 OR probability < 0))"""
 
+_AGAINST = """stage_id IN (
+SELECT stage_id FROM stored.stages WHERE stage_type <> 'open' AND stage_type <> status)"""
+
 CHECKS = (
     Check(
         "won without amount",
@@ -117,6 +121,30 @@ CHECKS = (
         "open deals with a probability of 100 % or below 0",
         "offene Deals mit einer Wahrscheinlichkeit von 100 % oder unter 0",
         among="status = 'open'",
+    ),
+    Check(
+        "status against stage",
+        "deals",
+        _AGAINST,
+        "deals in a stage that means won or lost, although they are not",
+        "Deals in einer Phase für gewonnen oder verloren, die es nicht sind",
+        "fail",
+        share=0.01,
+        other="stages",
+    ),
+    Check(
+        "implausible day",
+        "deals",
+        "created_at < TIMESTAMP '1990-01-01' OR expected_close_date NOT BETWEEN DATE '1990-01-01' AND {day} + 7305",
+        "deals of before 1990 or expected to close in more than 20 years",
+        "Deals von vor 1990 oder mit erwartetem Abschluss in mehr als 20 Jahren",
+    ),
+    Check(
+        "stage without place",
+        "stages",
+        "stage_order IS NULL",
+        "stages whose place in the process nobody has told: list them in [stages] order of salestrack.toml",
+        "Phasen, deren Platz im Ablauf niemand angegeben hat: in [stages] order der salestrack.toml aufzählen",
     ),
     Check(
         "closing from field",
@@ -281,6 +309,26 @@ def loads(book: Book) -> pd.DataFrame:
     table["balanced"] = (table[list(USES)].sum(axis=1) == table["rows_read"]).astype(bool)
     level = pd.Series("ok", index=table.index).mask(table["quarantined"] > 0, "warn")
     return table.assign(level=level.where(table["balanced"], "fail"))
+
+
+def amounts(book: Book) -> pd.DataFrame:
+    """What became of the money in each file, by canonical column, in the currencies of the file.
+
+    Formula: the amounts read = accepted + superseded + quarantined.
+
+    Returns
+    -------
+    `file, table_name, column, accepted, superseded, quarantined` as exact decimals; a refused cell that is no number
+    adds nothing.
+    """
+    columns = ["file", "table_name", "column", "accepted", "superseded", "quarantined"]
+    log = book.load_log.filter("amounts IS NOT NULL").project("file, table_name, amounts").fetchall()
+    rows = [
+        (file, table, column, *(Decimal(sums.get(use, "0")) for use in columns[3:]))
+        for file, table, text in log
+        for column, sums in json.loads(text).items()
+    ]
+    return pd.DataFrame(rows, columns=columns).sort_values(columns[:3], ignore_index=True)
 
 
 def _names(text: object) -> str:

@@ -31,6 +31,12 @@ MASKED = {  # milestones that a fact reaches later: unknown until they happen
 }
 
 
+OF_DEALS = ("deals", "deal_versions", "stage_spells")
+"""Tables whose rows bear the company's own columns of their deal."""
+MOST_CUSTOM = 100
+"""Own columns of a table that can be grouped by; wider exports keep the rest in `custom_fields`."""
+
+
 @dataclass(frozen=True)
 class Moment:
     """The end of a day: `as_of` itself and the first instant after it, in UTC."""
@@ -262,3 +268,15 @@ SELECT 'order:' || order_id AS credit_id, owner_rep_id AS rep_id, team_id, team,
 SELECT 'deal:' || deal_id AS credit_id, owner_rep_id AS rep_id, team_id, team, territory, closed_date AS credit_date,
        amount_base_cents, 'deal' AS source FROM deals WHERE status = 'won'
 """
+
+
+def with_custom(table: str, sql: str, names: list[str]) -> str:
+    """SQL for a table with the company's own columns of its exports, out of `custom_fields`, to group by.
+
+    >>> print(with_custom("orders", "FROM o", ["Region"]))
+    SELECT x.*, x.custom_fields ->> '$."Region"' AS "Region" FROM (FROM o) x
+    """
+    cells = ", ".join(f"""x.custom_fields ->> '$."{name}"' AS "{name}\"""" for name in names)
+    if table in OF_DEALS:
+        return f"SELECT v.*, {cells} FROM ({sql}) v LEFT JOIN stored.deals x ON x.deal_id = v.deal_id"
+    return f"SELECT x.*, {cells} FROM ({sql}) x"

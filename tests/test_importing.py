@@ -8,7 +8,7 @@ import pytest
 import source_files as sf
 
 from salestrack.config import load_config
-from salestrack.errors import SalestrackError
+from salestrack.errors import ReadError, SalestrackError
 from salestrack.importing import import_company, raw_files
 from salestrack.sources import doctor
 from salestrack.store import Store
@@ -111,9 +111,19 @@ def test_every_row_is_accounted_for(tmp_path, quarantined):
 
 
 def test_rows_without_an_exchange_rate_move_to_quarantine_in_the_account_too(tmp_path):
-    result = sf.imported(tmp_path, {"costs.csv": sf.COSTS.replace("2000.25,EUR", "2000.25,USD")}).files[0]
+    config = sf.CONFIG + "[import]\nmax_quarantine_share = 0.5\n"
+    result = sf.imported(
+        tmp_path, {"costs.csv": sf.COSTS.replace("2000.25,EUR", "2000.25,USD")}, config
+    ).files[0]
     assert (result.accepted, result.quarantined) == (2, 1)
     assert sf.rows(tmp_path, "quarantine", "line, reasons") == [(3, '["rate:missing"]')]
+
+
+def test_too_many_rows_without_an_exchange_rate_stop_the_import(tmp_path):
+    before = sf.imported(tmp_path, {"costs.csv": sf.COSTS}).generation
+    with pytest.raises(ReadError, match="1 of 3 rows cannot be used, the first is line 3: no exchange rate"):
+        sf.imported(tmp_path, {"costs.csv": sf.COSTS.replace("2000.25,EUR", "2000.25,USD")})
+    assert Store.open(tmp_path / "store").generation == before
 
 
 def test_an_import_killed_on_its_way_leaves_the_old_data(tmp_path):
@@ -147,7 +157,7 @@ def test_doctor_says_where_every_column_goes(tmp_path):
 
 def test_doctor_drafts_a_mapping_that_then_reads_the_file(tmp_path):
     folder = sf.company(tmp_path, {})
-    export = tmp_path / "Kosten.csv"
+    export = tmp_path / "Ausgaben.csv"
     export.write_text(
         sf.COSTS.replace("cost_id", "Cost ID")
         .replace("cost_date", "Cost Date")

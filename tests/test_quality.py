@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,18 @@ def refused(line: int, reason: str = "number:amount", table: str = "deals", **va
     ("check", "tables", "count", "n", "level"),
     [
         pytest.param("won without amount", {"deals": [won(amount=None)]}, 1, 1, "warn", id="won without an amount"),
+        pytest.param(
+            "status against stage", {"deals": [deal(stage_id="W"), won("d2")], "stages": STAGES}, 1, 2, "fail",
+            id="open in a stage that means won",
+        ),
+        pytest.param(
+            "implausible day", {"deals": [deal(expected_close_date="2099-01-01"), deal("d2")]}, 1, 2, "warn",
+            id="expected to close in 73 years",
+        ),
+        pytest.param(
+            "stage without place", {"stages": [*STAGES, {"stage_id": "X", "stage_name": "X", "stage_type": "open"}]},
+            1, len(STAGES) + 1, "warn", id="a stage without a place",
+        ),
         pytest.param(
             "won without amount", {"deals": [deal(amount=None), won("d2")]}, 0, 1, "ok",
             id="an open deal may lack its amount",
@@ -157,7 +170,7 @@ def refused(line: int, reason: str = "number:amount", table: str = "deals", **va
     ],
 )  # fmt: skip
 def test_a_check(tmp_path: Path, check: str, tables: dict[str, Any], count: int, n: int, level: str) -> None:
-    with make_book(tmp_path, stages=STAGES, **tables) as book:
+    with make_book(tmp_path, **({"stages": STAGES} | tables)) as book:
         found = quality.plausibility(book).set_index("check").loc[check]
     assert (found["count"], found["n"], found["level"]) == (count, n, level)
 
@@ -224,6 +237,15 @@ def test_loads_name_the_columns_without_a_meaning(tmp_path: Path) -> None:
     ]
 
 
+def test_the_money_of_a_load(tmp_path: Path) -> None:
+    sums = {"amount": {"accepted": "10.50", "quarantined": "1.00"}}
+    with make_book(tmp_path, load_log=[log(amounts=json.dumps(sums)), log(file="crm/b.csv")]) as book:
+        found = quality.amounts(book)
+    assert found.values.tolist() == [
+        ["crm/Deal.csv", "deals", "amount", Decimal("10.50"), Decimal("0"), Decimal("1.00")]
+    ]
+
+
 def test_quarantine_counts_by_reason_and_shows_the_first_row_of_each(tmp_path: Path) -> None:
     rows = [refused(10), refused(9), refused(3, "missing:deal_id"), refused(4, table="orders")]
     with make_book(tmp_path, quarantine=rows) as book:
@@ -272,7 +294,7 @@ def test_history_says_where_closings_come_from(tmp_path: Path) -> None:
 def test_the_demo_company_is_checked_by_the_command() -> None:
     done = CliRunner().invoke(cli, ["check", "--data", str(DEMO), "--month", "2026-10", "--json"])
     told = json.loads(done.output)
-    assert sorted(told) == ["checks", "freshness", "level", "loads", "quarantine"]
+    assert sorted(told) == ["amounts", "checks", "freshness", "level", "loads", "quarantine"]
     assert {row["check"] for row in told["checks"]} == {check.name for check in quality.CHECKS}
     assert all(row["balanced"] for row in told["loads"])
     assert (done.exit_code, told["level"]) in {(0, "ok"), (0, "warn")}

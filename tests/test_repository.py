@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "prepare": {"config", "history", "numbered", "schema", "sources"},
     "importing": {"errors", "config", "schema", "sources", "prepare", "store"},
     "views": {"prepare"},
+    "exports": {"config", "duck", "errors", "importing", "schema", "sources", "store", "world"},
     "spark": {"errors", "schema", "store"},
     "book": {
         "duck",
@@ -53,11 +54,12 @@ MAY_IMPORT = {
     "quality": {"errors", "book", "schema", "stats", "store"},
     "theme": set(),
     "i18n": {"errors", "periods"},
+    "glossary": {"i18n", "kpis"},
     "markup": {"errors", "i18n"},
     "findings": {"errors", "i18n", "theme"},
     "charts": {"errors", "findings", "i18n", "markup", "theme"},
     "cards": {"charts", "errors", "findings", "i18n", "markup", "theme"},
-    "blocks": {"charts", "errors", "findings", "i18n", "markup"},
+    "blocks": {"charts", "errors", "findings", "glossary", "i18n", "markup"},
     "tables": {"cards", "charts", "errors", "i18n", "markup", "theme"},
     "show": {"blocks", "cards", "charts", "errors", "findings", "i18n", "markup", "tables"},
     "page": {"book", "errors", "markup", "periods", "show"},
@@ -180,7 +182,7 @@ def test_readme_examples_run() -> None:
     assert not failed
 
 
-@pytest.mark.parametrize("command", ["import", "report", "kpi", "check", "compare", "doctor", "world"])
+@pytest.mark.parametrize("command", ["import", "report", "kpi", "check", "compare", "doctor", "world", "template"])
 def test_every_command_is_in_the_readme_and_explains_itself(command: str) -> None:
     from click.testing import CliRunner
 
@@ -190,4 +192,4 @@ def test_every_command_is_in_the_readme_and_explains_itself(command: str) -> Non
     shown = CliRunner().invoke(cli, [command, "--help"])
     assert shown.exit_code == 0
     assert len(shown.output.splitlines()) > 5
-    assert set(cli.commands) == {"import", "report", "kpi", "check", "compare", "doctor", "world"}
+    assert set(cli.commands) == {"import", "report", "kpi", "check", "compare", "doctor", "world", "template"}

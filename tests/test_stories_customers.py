@@ -13,7 +13,7 @@ from pandas.testing import assert_frame_equal
 
 from salestrack.i18n import NBSP
 from salestrack.page import Page
-from salestrack.stories import customers
+from salestrack.stories import acquisition, customers, orders
 
 NAN = float("nan")
 
@@ -52,7 +52,7 @@ def test_costs_add_up_by_quarter_and_type(tmp_path: Path) -> None:
     rows = [cost(1, "2026-07-01"), cost(2, "2026-09-30", 20), cost(3, "2026-08-01", 5, cost_type="tools"),
             cost(4, "2026-10-01", 999)]  # fmt: skip
     with make_book(tmp_path, costs=rows) as book:
-        found = customers.costs(book)
+        found = acquisition.costs(book)
     expected = pd.DataFrame([("ad_spend", 120.0), ("tools", 5.0)], columns=["cost_type", "cost"])
     expected.insert(0, "quarter", pd.Timestamp("2026-07-01"))
     assert_frame_equal(found, expected, check_dtype=False)
@@ -62,7 +62,7 @@ def test_a_quarter_whose_costs_are_not_known_in_full_has_no_cost_per_customer(tm
     deals = [won("d1", "2026-05-05"), won("d2", "2026-08-05")]
     costs = [cost(1, "2026-06-01"), cost(2, "2026-07-01", 300)]
     with make_book(tmp_path, stages=STAGES, deals=deals, costs=costs) as book:
-        found = customers.acquisition(book)
+        found = acquisition.acquisition(book)
     assert list(found["quarter"]) == [pd.Timestamp("2026-04-01"), pd.Timestamp("2026-07-01")]
     assert list(found["customer_acquisition_cost"].fillna(-1)) == [-1, 300]
 
@@ -83,7 +83,7 @@ def test_a_quarter_whose_costs_are_not_known_in_full_has_no_cost_per_customer(tm
 def test_the_lag_is_said(tmp_path: Path, months: int, text: str) -> None:
     with make_book(tmp_path) as book:
         page = Page(book, "en")
-        told = page.text(**customers.lag(page, pd.DataFrame({"lag_months": [months]}))).text
+        told = page.text(**acquisition.lag(page, pd.DataFrame({"lag_months": [months]}))).text
     assert told.replace(NBSP, " ") == text
 
 
@@ -106,28 +106,78 @@ def test_campaigns_cost_per_won_deal(tmp_path: Path) -> None:
         "leads": [{"lead_id": "l1", "campaign_id": "y", "created_at": "2026-01-09 08:00:00"}],
     }  # fmt: skip
     with make_book(tmp_path, stages=STAGES, **tables) as book:
-        found = customers.campaigns(book)
+        found = acquisition.campaigns(book)
     rows = [("Fair", 300.0, 0, 0, 2, 200.0, 150.0), ("Ads", 90.0, 1, 1, 0, 0.0, NAN)]
     columns = ["campaign_name", "cost", "leads", "open", "won", "bookings", "cost_per_won"]
     assert_frame_equal(found, pd.DataFrame(rows, columns=columns), check_dtype=False)
 
 
-def test_sources_join_visits_leads_and_wins(tmp_path: Path) -> None:
+def came(lead_id: str, source: str, day: str = "2026-08-01") -> dict[str, Any]:
+    return {"lead_id": lead_id, "lead_source": source, "created_at": f"{day} 08:00:00"}
+
+
+def visits(channel: str, sessions: int) -> dict[str, Any]:
+    return {"date": "2026-08-01", "channel_group": channel, "sessions": sessions}
+
+
+def test_channels_follow_the_leads_that_came_in_the_year(tmp_path: Path) -> None:
+    """A deal without its lead and a lead of the year before are in no row, whatever source the deal names."""
     tables = {
-        "deals": [won("d1", "2026-08-05", lead_source="Website"), won("d2", "2026-08-05", lead_source="Paid Search", amount=70)],
-        "leads": [{"lead_id": "l1", "lead_source": "Website", "created_at": "2026-08-01 08:00:00"},
-                  {"lead_id": "l2", "lead_source": "Fair", "created_at": "2026-08-01 08:00:00"},
-                  {"lead_id": "l3", "lead_source": "Fair", "created_at": "2025-08-01 08:00:00"}],
-        "web_traffic": [{"date": "2026-08-01", "channel_group": "Paid Search", "sessions": 5},
-                        {"date": "2026-08-01", "channel_group": "Direct", "sessions": 7},
-                        {"date": "2026-08-02", "channel_group": "Organic Search", "sessions": 10}],
+        "deals": [won("d1", "2026-09-05", lead_id="l1", lead_source="Fair"), won("d2", "2026-08-05", lead_source="Website"),
+                  won("d3", "2026-09-05", lead_id="l3")],
+        "leads": [came("l1", "Website"), came("l2", "Fair"), came("l3", "Fair", "2025-08-01"), came("l4", "Paid Search"),
+                  came("l5", "Website") | {"sql_at": "2026-08-09 08:00:00"}],
+        "web_traffic": [visits("Paid Search", 5), visits("Direct", 7), visits("Organic Search", 10)],
     }  # fmt: skip
     with make_book(tmp_path, stages=STAGES, **tables) as book:
-        found = customers.sources(Page(book, "en"))
-    shown = found[["lead_source", "visits", "leads", "won", "bookings"]].fillna(-1)
-    assert shown.to_numpy().tolist() == [
-        ["Website", 17, 1, 1, 100], ["Paid Search", 5, -1, 1, 70], ["Fair", -1, 1, -1, -1],
+        found = acquisition.channels(Page(book, "en"))
+    columns = ["lead_source", "sessions", "leads", "sql", "won", "value", "channel_yield"]
+    assert found[columns].fillna(-1).to_numpy().tolist() == [
+        ["Website", 17, 2, 1, 1, 100, 50], ["Fair", -1, 1, 0, 0, 0, 0], ["Paid Search", 5, 1, 0, 0, 0, 0],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("leads", "names"),
+    [
+        pytest.param(
+            [came("l1", "Website")], {"Direct": "Website"}, id="what is no lead source is the website"
+        ),
+        pytest.param([came("l1", "Web")], {}, id="no such source: every channel keeps its name"),
+        pytest.param([came("l1", "Website"), came("l2", "Direct")], {}, id="a channel that is a lead source"),
+        pytest.param([], {}, id="no leads"),
+    ],
+)
+def test_visits_of_channels_that_bring_no_leads(
+    tmp_path: Path, leads: list[dict[str, Any]], names: dict[str, str]
+) -> None:
+    with make_book(tmp_path, leads=leads, web_traffic=[visits("Direct", 7)]) as book:
+        assert acquisition.one_name(book) == names
+
+
+def test_channels_of_a_company_without_leads_are_no_table(tmp_path: Path) -> None:
+    with make_book(tmp_path, stages=STAGES, deals=[won("d1", "2026-09-05")]) as book:
+        assert acquisition.channels(Page(book, "en")).empty
+
+
+def test_net_and_gross_retention_stand_side_by_side(tmp_path: Path) -> None:
+    """Small: 100 and 100 then, 150 and nothing now. Enterprise: 200 then, 50 now. The new account a4 is in none."""
+    accounts = [
+        {"account_id": a, "segment": s}
+        for a, s in [("a1", "small"), ("a2", "small"), ("a3", "enterprise"), ("a4", "small")]
+    ]
+    rows = [order(1, "2025-05-01", 100), order(2, "2025-05-01", 100, "a2"), order(3, "2025-05-01", 200, "a3"),
+            order(4, "2026-05-01", 150), order(5, "2026-05-01", 50, "a3"), order(6, "2026-05-01", 70, "a4")]  # fmt: skip
+    with make_book(tmp_path, orders=rows, accounts=accounts) as book:
+        page = Page(book, "en")
+        parts, whole = (customers.kept(book, page.last_12, by) for by in ("segment", None))
+        told = page.text(**customers.finding(page)).text
+    columns = ["previous", "net_revenue_retention", "gross_revenue_retention", "churned", "n"]
+    assert parts[["segment", *columns]].to_numpy().tolist() == [
+        ["enterprise", 200, 0.25, 0.25, 0, 1], ["small", 200, 0.75, 0.5, 1, 2],
+    ]  # fmt: skip
+    assert whole[columns].to_numpy().tolist() == [[400, 0.5, 0.375, 1, 3]]
+    assert "The customers of the twelve months before spent 50.0% of what they spent then" in told
 
 
 def test_the_first_order_of_an_account_is_that_of_a_new_customer(tmp_path: Path) -> None:
@@ -139,7 +189,7 @@ def test_the_first_order_of_an_account_is_that_of_a_new_customer(tmp_path: Path)
         order(5, "2026-10-02", account="a3"),
     ]
     with make_book(tmp_path, orders=rows) as book:
-        found = customers.buyers(book)
+        found = orders.buyers(book)
     assert found[["buyer", "orders", "value"]].to_numpy().tolist() == [["known", 1, 50], ["new", 2, 100]]
 
 
@@ -148,13 +198,13 @@ def test_segments_show_who_orders(tmp_path: Path) -> None:
     rows = [order(1, "2026-08-01"), order(2, "2026-08-02"), order(3, "2026-08-03", 900, "a2"),
             order(4, "2025-08-03", 5000)]  # fmt: skip
     with make_book(tmp_path, orders=rows, accounts=accounts) as book:
-        found = customers.segments(Page(book, "en"))
+        found = orders.segments(Page(book, "en"))
     columns = ["segment", "accounts", "orders", "order_value", "average_order_value"]
     assert found[columns].to_numpy().tolist() == [["enterprise", 1, 1, 900, 900], ["small", 1, 2, 100, 50]]
 
 
 def test_sale_types_share_the_value_of_the_lines(tmp_path: Path) -> None:
-    orders = [
+    placed = [
         order(1, "2026-08-01", 100),
         order(2, "2025-08-01", 50),
         order(3, "2026-08-01", 9, order_status="returned"),
@@ -165,8 +215,8 @@ def test_sale_types_share_the_value_of_the_lines(tmp_path: Path) -> None:
         line(3, 2, 50, "upsell"),
         line(4, 3, 9, "renewal"),
     ]
-    with make_book(tmp_path, orders=orders, order_lines=lines) as book:
-        found = customers.sale_types(Page(book, "en"))
+    with make_book(tmp_path, orders=placed, order_lines=lines) as book:
+        found = orders.sale_types(Page(book, "en"))
     rows = [("new", 1, 75.0, 0.75, NAN), ("upsell", 1, 25.0, 0.25, 1.0)]
     columns = ["sale_type", "order_lines", "line_value", "share", "share_before"]
     assert_frame_equal(found, pd.DataFrame(rows, columns=columns), check_dtype=False)
@@ -174,8 +224,8 @@ def test_sale_types_share_the_value_of_the_lines(tmp_path: Path) -> None:
 
 def test_lines_that_name_no_type_make_no_table(tmp_path: Path) -> None:
     with make_book(tmp_path, orders=[order(1, "2026-08-01")], order_lines=[line(1, 1, 50, None)]) as book:
-        assert customers.sale_types(Page(book, "en")).empty
-        assert customers.sold(Page(book, "en")).text == ""
+        assert orders.sale_types(Page(book, "en")).empty
+        assert orders.sold(Page(book, "en")).text == ""
 
 
 @pytest.mark.parametrize("unanswered", [True, False])

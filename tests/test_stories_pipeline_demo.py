@@ -11,7 +11,7 @@ import pytest
 from salestrack.book import Book
 from salestrack.i18n import Words
 from salestrack.kpis import open_pipeline
-from salestrack.stories import pipeline
+from salestrack.stories import coverage, pipeline
 
 DEMO = Path(__file__).parents[1] / "data" / "demo"
 
@@ -39,8 +39,10 @@ def test_the_steps_of_the_month_add_up_to_the_open_pipeline(company: Path) -> No
     assert round(float(steps["value"].iloc[:-1].sum()), 2) == round(now, 2) == steps["value"].iloc[-1]
 
 
-def test_the_record_looks_at_the_same_day_of_each_past_quarter(company: Path) -> None:
+def test_the_need_is_that_of_the_eight_quarters_together(company: Path) -> None:
     with Book.open(company, date(2026, 10, 31)) as book:
-        past = pipeline.record(book, book.month.containing("quarter"), quarters=2)
-    assert [str(day.date()) for day in past["day"]] == ["2026-05-01", "2026-07-31"]
-    assert (past["yield"] == past["won_later"] / past["open_value"]).all()
+        past = coverage.record(book, book.month.containing("quarter"))
+    whole, sums = past.together.iloc[0], past.each[["open_value", "won_value", "won_besides"]].sum()
+    assert (whole["n"], whole["day"], whole["days"]) == (len(past.each), 31, 92) == (8, 31, 92)
+    brought = (sums["won_value"] + sums["won_besides"]) / sums["open_value"]
+    assert coverage.needed(past) == pytest.approx(1 / brought, rel=1e-12)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import duckdb
 import pandas as pd
 import pytest
+from books import make_book
+from canonical import STAGES, deal
 from pandas.testing import assert_frame_equal
 
 from salestrack import bookings
-from salestrack.i18n import Words
+from salestrack.i18n import NBSP, Words
+from salestrack.page import Page
 from salestrack.periods import Period
 from salestrack.stories import revenue
 
@@ -79,14 +83,39 @@ def test_growth_of_orders_compares_years_and_drops_cancelled_ones() -> None:
     ],
 )
 def test_growth_needs_the_whole_year_before(since: str, known: bool) -> None:
-    table = pd.DataFrame(
-        {"bookings": [3.0], "previous": [2.0], "revenue_growth": [0.5], "per_working_day": [0.5]}
-    )
+    unsure = {"previous": 2.0, "revenue_growth": 0.5, "per_working_day": 0.5, "constant_currency": 0.4}
+    table = pd.DataFrame({"bookings": [3.0], **{name: [value] for name, value in unsure.items()}})
     untouched = table.copy()
     told = revenue.known_growth(table, since=pd.Timestamp(since), period=YEAR)
-    expected = table if known else table.assign(previous=NAN, revenue_growth=NAN, per_working_day=NAN)
+    expected = table if known else table.assign(**dict.fromkeys(unsure, NAN))
     assert_frame_equal(told, expected)
     assert_frame_equal(table, untouched)
+
+
+@pytest.mark.parametrize(
+    ("rate", "told"),
+    [
+        pytest.param(
+            0.5, [1.0], id="a dollar of half a euro, then of a whole one: growth at the old rate beside"
+        ),
+        pytest.param(1.0, [], id="one rate throughout: nothing to add"),
+    ],
+)
+def test_growth_at_constant_rates_is_shown_where_it_differs(
+    tmp_path: Path, rate: float, told: list[float]
+) -> None:
+    """100 dollars a year ago and 200 now."""
+    rates = [
+        {"from_currency_code": "USD", "to_currency_code": "EUR", "rate_date": day, "rate": value}
+        for day, value in (("2025-01-01", rate), ("2026-01-01", 1.0))
+    ]
+    deals = [won(1, "2025-01-15", 100, "a"), won(2, "2026-01-15", 200, "a")]
+    deals = [row | {"currency_code": "USD"} for row in deals]
+    with make_book(tmp_path, stages=STAGES, deals=deals, exchange_rates=rates) as book:
+        table = revenue.growth(book, period=YEAR)
+    assert {"at_previous_rates", "own_rate_share"}.isdisjoint(table.columns)
+    assert table.filter(["constant_currency"]).to_numpy().ravel().tolist() == told
+    assert table["revenue_growth"].to_list() == [2.0 / rate - 1]
 
 
 def test_breakdown_joins_the_views_that_are_known_and_each_adds_up_to_one() -> None:
@@ -109,43 +138,89 @@ def test_breakdown_joins_the_views_that_are_known_and_each_adds_up_to_one() -> N
     assert_frame_equal(table, expected, check_dtype=False)
 
 
+def order(number: int, amount: float, account: str | None, **values: Any) -> dict[str, Any]:
+    row = {"order_id": f"o{number}", "order_date": "2026-08-01", "net_amount": amount, "account_id": account}
+    return row | {"currency_code": "EUR", "order_status": "placed"} | values
+
+
+def won(number: int, day: str, amount: float, account: str | None) -> dict[str, Any]:
+    times = {"created_at": f"{day} 08:00:00", "closed_at": f"{day} 12:00:00"}
+    return deal(f"d{number}", status="won", stage_id="W", amount=amount, account_id=account, **times)
+
+
+ORDERED = [order(1, 40, "a"), order(2, 20, "a"), order(3, 20, "b"), order(4, 8, "c"), order(5, 6, "d"),
+           order(6, 4, None), order(7, 2, None), order(8, 999, "e", order_status="cancelled")]  # fmt: skip
+SIGNED = [won(1, "2026-08-01", 40, "a"), won(2, "2026-09-01", 20, "a"), won(3, "2026-08-01", 20, "b"),
+          won(4, "2026-08-01", 8, "c"), won(5, "2026-08-01", 6, "d"), won(6, "2026-08-01", 4, None),
+          won(7, "2026-08-01", 2, None), won(8, "2024-08-01", 999, "e")]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("values", "five", "tenth", "n"),
+    "tables",
     [
-        pytest.param([50.0, 10, 10, 10, 10, 10], 0.9, 0.5, 6, id="one large customer"),
-        pytest.param([1.0] * 20, 0.25, 0.1, 20, id="all alike"),
-        pytest.param([5.0, 0.0], 1.0, 1.0, 1, id="who bought nothing is no customer"),
-        pytest.param([], NAN, NAN, 0, id="nothing sold: unknown"),
+        pytest.param({"orders": ORDERED}, id="a company with orders only; cancelled ones do not count"),
+        pytest.param(
+            {"stages": STAGES, "deals": SIGNED, "orders": [order(1, 7, "z")]}, id="won deals of the year"
+        ),
     ],
 )
-def test_concentration(values: list[float], five: float, tenth: float, n: int) -> None:
-    table = revenue.concentration(pd.DataFrame({"bookings": values}, dtype="float64"), "bookings")
-    assert_frame_equal(table, pd.DataFrame({"largest_share": [five], "tenth_share": [tenth], "n": [n]}))
+def test_what_has_no_account_is_no_common_customer(tmp_path: Path, tables: dict[str, Any]) -> None:
+    """60, 20, 8, 6, 4 and 2 of 100: the largest 0.6, the five largest 0.98, squares 0.3600 + 0.0400 + 0.0120."""
+    with make_book(tmp_path, **tables) as book:
+        table = revenue.resting(book, YEAR)
+        told = revenue.top_heavy(Page(book, "en")).text
+    row = table.iloc[0]
+    assert row[["value", "top1_share", "top5_share", "n"]].to_list() == [100.0, 0.6, 0.98, 6]
+    assert row["effective_number"] == pytest.approx(1 / 0.412)
+    assert told.startswith("The five largest customers made 98.0% of the result of the last twelve months (–")
+    assert told.endswith("as if 2 equally large customers had bought, of 6 who did.")
 
 
-def sizes(**groups: tuple[float, int]) -> pd.DataFrame:
-    return pd.DataFrame([(name, *row) for name, row in groups.items()], columns=["segment", "mean", "n"])
+def test_a_result_that_hangs_on_five_customers_is_a_measure(tmp_path: Path) -> None:
+    with make_book(tmp_path, stages=STAGES, deals=SIGNED) as book:
+        found = [m for m in revenue.rules(Page(book, "en")) if m is not None]
+    assert [(m.rule, m.metric) for m in found] == [
+        ("Share of the top 5 is 98.0%, above 40.0%", "Concentration")
+    ]
+
+
+SEGMENTS = [{"account_id": a, "segment": "large" if a == "x" else "small"} for a in ("a", "b", "x")]
 
 
 @pytest.mark.parametrize(
-    ("now", "then", "within", "mix"),
+    ("before", "parts"),
     [
         pytest.param(
-            sizes(a=(10, 2), b=(30, 8)), sizes(a=(10, 5), b=(30, 5)), 0.0, 6.0, id="only the mix changed"
+            [won(1, "2025-08-01", 10, "a"), won(2, "2025-08-02", 10, "b"), won(3, "2025-08-03", 100, "x")],
+            ["was worth €55 (+€15 on the twelve before; with a 95% interval of", "that may be chance): ±€0 through",
+             "segments, +€15 through another mix"],
+            id="one deal in two is large instead of one in three: only the mix",
         ),
         pytest.param(
-            sizes(a=(12, 5), b=(36, 5)), sizes(a=(10, 5), b=(30, 5)), 4.0, 0.0, id="only the sizes changed"
+            [],
+            ["was worth €55; there is no mean of the twelve months before to compare it with."],
+            id="nothing won the year before",
         ),
-        pytest.param(sizes(a=(10, 5), b=(30, 5)), sizes(a=(10, 5)), 0.0, 10.0, id="a new group is mix"),
-        pytest.param(sizes(a=(10, 5)), sizes(), NAN, NAN, id="no year before: unknown"),
+    ],
+)  # fmt: skip
+def test_size_story(tmp_path: Path, before: list[dict[str, Any]], parts: list[str]) -> None:
+    deals = [*before, won(8, "2026-08-01", 10, "a"), won(9, "2026-08-02", 100, "x")]
+    with make_book(tmp_path, stages=STAGES, deals=deals, accounts=SEGMENTS) as book:
+        told = revenue.size_story(Page(book, "en")).text.replace(NBSP, " ")
+    assert [part for part in parts if part not in told] == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        pytest.param(1.0, 9.0, "clear", id="the interval lies above 0"),
+        pytest.param(-9.0, -1.0, "clear", id="the interval lies below 0"),
+        pytest.param(-1.0, 9.0, "chance", id="0 lies inside"),
+        pytest.param(NAN, NAN, "chance", id="one customer: no interval, no claim"),
     ],
 )
-def test_size_change_splits_without_a_rest(
-    now: pd.DataFrame, then: pd.DataFrame, within: float, mix: float
-) -> None:
-    told = revenue.size_change(now, then, "segment").iloc[0]
-    assert told[["within", "mix"]].to_list() == pytest.approx([within, mix], nan_ok=True)
-    assert told["change"] == pytest.approx(told["within"] + told["mix"], nan_ok=True)
+def test_a_change_of_size_is_clear_only_beyond_chance(low: float, high: float, verdict: str) -> None:
+    assert revenue.size_verdict(pd.Series({"deal_size_change": 5.0, "low": low, "high": high})) == verdict
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,31 @@ def test_largest_has_stage_and_age_in_one_column_and_skips_unknown_amounts() -> 
 
 
 @pytest.mark.parametrize(
+    ("probability", "weighted"),
+    [
+        pytest.param([0.25, 0.9, 1.0], 250.0, id="open deals with an amount, each by its own probability"),
+        pytest.param([float("nan")] * 3, None, id="no probability: unknown, not nothing"),
+    ],
+)
+def test_the_crm_is_counted_by_the_weighted_pipeline(
+    probability: list[float], weighted: float | None
+) -> None:
+    deals = pd.DataFrame(
+        {
+            "status": ["open", "open", "won"],
+            "amount": [1000.0, None, 500.0],
+            "probability": probability,
+            "expected_close_date": pd.Timestamp("2026-12-01"),
+        }
+    )
+    book: Any = SimpleNamespace(kpi=lambda kpi: kpi(deals, as_of="2026-10-31"))
+    counted = story.bases(book, found(scores=scores()), EN).set_index("basis")
+    row = counted.loc["Weighted by the CRM's probability of the stage (ever won)"]
+    expected = [float("nan")] * 2 if weighted is None else [weighted, weighted / 1000]
+    assert row.tolist() == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
     ("old", "start"),
     [
         pytest.param(

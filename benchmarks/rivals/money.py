@@ -8,29 +8,15 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.rivals import Rival
+from benchmarks.rivals._common import alive, between, dates_of
 
 YEAR = ("2025-11-01", "2026-11-01")
 """The twelve months that are judged; the twelve before are what they are compared with."""
 
 
-def days(column: pd.Series[Any]) -> np.ndarray[Any, Any]:
-    """Dates as NumPy days, whatever they were read as."""
-    return column.to_numpy().astype("datetime64[D]")
-
-
-def between(at: np.ndarray[Any, Any], start: str, end: str) -> np.ndarray[Any, Any]:
-    """True from the first day up to, not including, the last."""
-    return (at >= np.datetime64(start)) & (at < np.datetime64(end))
-
-
-def alive(rows: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """True where a row is not deleted."""
-    return ~rows["is_deleted"].fillna(False).to_numpy(dtype=bool)
-
-
 def _revenue_growth(deals: pd.DataFrame) -> pd.DataFrame:
     won = deals[deals["status"] == "won"]
-    at, cents = days(won["closed_date"]), won["amount_base_cents"].to_numpy()
+    at, cents = dates_of(won["closed_date"]), won["amount_base_cents"].to_numpy()
     now, then = between(at, *YEAR), between(at, "2024-11-01", "2025-11-01")
     new, old = np.nansum(cents[now]) / 100, np.nansum(cents[then]) / 100
     return pd.DataFrame(
@@ -55,7 +41,7 @@ FROM (SELECT sum(amount_base_cents) FILTER (now) / 100 AS bookings, count(*) FIL
 
 def _deal_size(deals: pd.DataFrame) -> pd.DataFrame:
     won = deals[(deals["status"] == "won") & (deals["amount_base_cents"] > 0)]
-    months = days(won["closed_date"]).astype("datetime64[M]").astype("int64")
+    months = dates_of(won["closed_date"]).astype("datetime64[M]").astype("int64")
     made = won.groupby(months // 3)["amount_base_cents"].agg(["median", "mean", "size"])
     return pd.DataFrame(
         {"average_deal_size": made["median"] / 100, "mean": made["mean"] / 100, "n": made["size"]}
@@ -74,7 +60,7 @@ def _order_value(orders: pd.DataFrame) -> pd.DataFrame:
     cents = orders["net_amount_base_cents"]
     cancelled, returned = orders["order_status"] == "cancelled", orders["order_status"] == "returned"
     stands = ~(cancelled | returned)
-    months = days(orders["order_date"]).astype("datetime64[M]").astype("int64")
+    months = dates_of(orders["order_date"]).astype("datetime64[M]").astype("int64")
     made = (
         pd.DataFrame(
             {
@@ -103,7 +89,7 @@ ORDER BY quarter
 
 
 def _size_change(deals: pd.DataFrame) -> pd.DataFrame:
-    at = days(deals["closed_date"])
+    at = dates_of(deals["closed_date"])
     now = between(at, *YEAR)
     counts = (now | between(at, "2024-11-01", "2025-11-01")) & (deals["status"] == "won")
     counts &= deals["amount_base_cents"] > 0
@@ -240,7 +226,7 @@ GROUP BY kind ORDER BY kind
 
 def _standing(orders: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray[Any, Any]]:
     """The orders of both years that stand, and whether they are of the later one."""
-    at = days(orders["order_date"])
+    at = dates_of(orders["order_date"])
     keep = between(at, "2024-11-01", YEAR[1]) & orders["account_id"].notna()
     keep &= ~orders["order_status"].isin(["cancelled", "returned"]) & alive(orders)
     return orders[keep], between(at[keep], *YEAR)

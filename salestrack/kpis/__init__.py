@@ -34,11 +34,12 @@ from salestrack.kpis.required import required_coverage
 from salestrack.kpis.response import lead_response_time
 from salestrack.kpis.restatements import restatements
 from salestrack.kpis.sizes import average_deal_size, average_order_value
+from salestrack.kpis.stage_rates import stage_age_rates
 from salestrack.kpis.stages import stage_conversion, stage_dwell
 from salestrack.kpis.territories import territory_balance, territory_disruption
 from salestrack.kpis.velocity import sales_velocity
 from salestrack.kpis.waterfall import pipeline_waterfall
-from salestrack.kpis.weighted import stage_age_rates, weighted_pipeline, weighted_pipeline_bias
+from salestrack.kpis.weighted import weighted_pipeline, weighted_pipeline_bias
 from salestrack.kpis.winning import win_rate, win_rate_by_value
 
 __all__ = [

@@ -101,69 +101,6 @@ def card(
     return give
 
 
-def explained(card: Card, language: Language = "en") -> str:
-    """A card as plain text, as `salestrack kpi NAME --explain` prints it: name, meaning, formula, unit, date, null rule."""
-    words = _WORDS[language]
-    date = card.date or words["no date"]
-    lines = [
-        f"{card.label(language)} ({card.name}, {words['card']} {card.number})",
-        card.description(language),
-        "",
-        f"{words['formula']}: {card.formula_in(language)}",
-        f"{words['unit']}: {words[card.unit]}",
-        f"{words['date']}: {date}",
-        f"{words['undefined']}: {card.undefined_in(language)}",
-    ]
-    return "\n".join(lines)
-
-
-def markdown(language: Language = "en") -> str:
-    """The catalogue as a Markdown table, by number of the card."""
-    words = _WORDS[language]
-    rows = [f"| | {words['figure']} | {words['meaning']} |", "|---|---|---|"]
-    for card in sorted(CARDS.values(), key=lambda card: (card.number, card.name)):
-        rows.append(
-            f"| {card.number} | **{card.label(language)}** `{card.name}` | {card.description(language)} |"
-        )
-    return "\n".join(rows) + "\n"
-
-
-_WORDS: dict[Language, dict[str, str]] = {
-    "en": {
-        "card": "card",
-        "figure": "figure",
-        "meaning": "what it says",
-        "formula": "Formula",
-        "unit": "Unit",
-        "date": "Period date",
-        "no date": "none",
-        "undefined": "Undefined",
-        "share": "share, 0 to 1",
-        "money": "units of the reporting currency",
-        "days": "days",
-        "count": "number",
-        "points": "points",
-        "ratio": "ratio",
-    },
-    "de": {
-        "card": "Karte",
-        "figure": "Kennzahl",
-        "meaning": "was sie sagt",
-        "formula": "Formel",
-        "unit": "Einheit",
-        "date": "Datum des Zeitraums",
-        "no date": "keines",
-        "undefined": "Nicht definiert",
-        "share": "Anteil, 0 bis 1",
-        "money": "Einheiten der Berichtswährung",
-        "days": "Tage",
-        "count": "Anzahl",
-        "points": "Punkte",
-        "ratio": "Verhältnis",
-    },
-}
-
-
 def _line(function: Callable[..., object], mark: str) -> str:
     """The paragraph of the docstring that begins with the mark, on one line."""
     for paragraph in (inspect.getdoc(function) or "").split("\n\n"):

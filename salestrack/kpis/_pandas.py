@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 from collections.abc import Callable, Iterator
 from functools import cache
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -37,18 +38,33 @@ def _forward(column: pd.Series[Any]) -> pd.Series[Any]:
     return column.copy() if values is not None and values.strides[0] < 0 else column
 
 
-@cache
 def memory() -> duckdb.DuckDBPyConnection:
-    """The one in-memory database for frames without an engine."""
-    return connection()
+    """This thread's connection to the in-memory database for frames without an engine.
+
+    DuckDB refuses a connection that another thread is using.
+    """
+    if not hasattr(_OWN, "con"):
+        _OWN.con = cursor()
+    con: duckdb.DuckDBPyConnection = _OWN.con
+    return con
 
 
-def connection() -> duckdb.DuckDBPyConnection:
-    """A database in memory that is closed when Python ends."""
+def cursor() -> duckdb.DuckDBPyConnection:
+    """A connection of its own to the in-memory database."""
+    with _LOCK:
+        return _database().cursor()
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """The one database in memory; it is closed when Python ends."""
     con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET GLOBAL TimeZone = 'UTC'")
     atexit.register(con.close)
     return con
+
+
+_OWN, _LOCK = local(), Lock()
 
 
 _DTYPES: dict[str, Any] = {"time": "datetime64[us]", "number": "float64", "flag": "boolean", "text": "str"}
@@ -116,4 +132,4 @@ def _series(name: str, column: pd.Series[Any]) -> pl.Series:
 
 def _relation(column: pd.Series[Any]) -> duckdb.DuckDBPyRelation:
     """A column of mixed, nullable or categorical type: DuckDB finds out what is in it (Polars asks in parallel)."""
-    return memory().cursor().from_df(pd.DataFrame({"x": column}, copy=False))
+    return cursor().from_df(pd.DataFrame({"x": column}, copy=False))

@@ -12,7 +12,7 @@ import hashlib
 import pickle
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 import narwhals as nw
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 Relation = duckdb.DuckDBPyRelation
+Kept = TypeVar("Kept")
 KEPT = 5_000
 """Statements and schemas that are remembered."""
 _STATEMENTS: dict[bytes, str] = {}
@@ -59,7 +60,8 @@ class Source:
 def _no_rows(form: tuple[tuple[str, str], ...]) -> pl.DataFrame:
     import polars as pl
 
-    return pl.DataFrame(_stand_in(0, form))
+    with _pandas.cursor() as con:
+        return pl.DataFrame(_stand_in(con, 0, form))
 
 
 class Plan:
@@ -142,9 +144,7 @@ class Plan:
 
     def collect_schema(self) -> nw.Schema:
         """Names and types of the columns."""
-        if self.key not in _SCHEMAS:
-            _remember(_SCHEMAS, self.key, self._empty.collect_schema())
-        return _SCHEMAS[self.key]
+        return _remembered(_SCHEMAS, self.key, lambda: self._empty.collect_schema())
 
     def _step(self, made: list[nw.LazyFrame[Any]], tables: Sequence[nw.LazyFrame[Any]]) -> nw.LazyFrame[Any]:
         """This step on what its inputs have come to."""
@@ -188,35 +188,35 @@ class Plan:
         if self.is_small:
             found: pl.DataFrame = self.to_native().collect()
             return found
-        if self.key not in _STATEMENTS:
-            _remember(_STATEMENTS, self.key, self._statement())
-        statement = _STATEMENTS[self.key]
+        statement = _remembered(_STATEMENTS, self.key, self._statement)
         stored = [source.relation for source in self.sources if source.frame is None]
         if not stored:
             return self._in_memory(statement)
         try:
             return _run(stored[0], self._over_texts(statement))
-        except duckdb.Error:  # a table that only its relation knows has no text
-            return _run(self.to_native(), "")
+        except (duckdb.CatalogException, duckdb.InvalidInputException):
+            # A table that only its relation knows has no text, or one without the values of its parameters.
+            table: pd.DataFrame = self.to_native().df()
+            return table
 
     def _over_texts(self, statement: str) -> str:
-        texts = [f"rows_{i} AS ({source.relation.sql_query()})" for i, source in enumerate(self.sources)]
+        texts = [f"{_name(i)} AS ({s.relation.sql_query()}\n)" for i, s in enumerate(self.sources)]
         return f"WITH {', '.join(texts)} SELECT * FROM ({statement})"
 
     def _in_memory(self, statement: str) -> pd.DataFrame:
-        con = _pandas.memory().cursor()
-        try:
+        with _pandas.cursor() as con:
             for i, source in enumerate(self.sources):
-                con.register(f"rows_{i}", source.frame)
+                con.register(_name(i), source.frame)
             return con.execute(statement).df()
-        finally:
-            con.close()
 
     def _statement(self) -> str:
-        """The SQL of the query over tables called rows_0, rows_1, …"""
-        stand_ins = {s: nw.from_native(_stand_in(i, s.form)).lazy() for i, s in enumerate(self.sources)}
-        text: str = self.built(stand_ins.__getitem__).to_native().sql_query()
-        return text
+        """The SQL of the query over tables called `_name(0)`, `_name(1)`, …"""
+        with _pandas.cursor() as con:
+            stand_ins = {
+                s: nw.from_native(_stand_in(con, i, s.form)).lazy() for i, s in enumerate(self.sources)
+            }
+            text: str = self.built(stand_ins.__getitem__).to_native().sql_query()
+            return text
 
 
 class Grouped:
@@ -230,14 +230,14 @@ class Grouped:
 
 
 def _run(relation: Relation, query: str) -> pd.DataFrame:
-    """A query on the connection of a relation: `relation.query` would bind it six times over."""
-    con = getattr(relation, "_con", None)
-    if con is None or not query:
-        found = relation.query("_", query) if query else relation
-        assert found is not None
-        table: pd.DataFrame = found.df()
-        return table
-    table = con.execute(query).df()
+    """A query where a relation lives: in its transaction, among its temporary tables.
+
+    Like reading the relation itself it is refused while rows of an `execute` wait to be fetched there, which would
+    be lost; a cursor would not see the same tables. `relation.query` would bind the query six times over, `sql` twice.
+    """
+    submit = getattr(getattr(relation, "_con", None), "_submit", None)
+    found: Any = submit(query) if submit else relation.query("_", query)
+    table: pd.DataFrame = found.df()
     return table
 
 
@@ -248,20 +248,24 @@ def stacked(frames: Sequence[Any], how: str = "vertical") -> Any:
     return nw.concat(list(frames), how=how)  # type: ignore[arg-type]
 
 
-def _stand_in(number: int, form: tuple[tuple[str, str], ...]) -> Relation:
-    """An empty table with these columns, called rows_<number>."""
+def _name(number: int) -> str:
+    """What a source is called in the SQL of a query: as no table of the user's is."""
+    return f"_salestrack_rows_{number}"
+
+
+def _stand_in(con: duckdb.DuckDBPyConnection, number: int, form: tuple[tuple[str, str], ...]) -> Relation:
+    """An empty table with these columns that only this cursor sees, so that threads build side by side."""
     columns = ", ".join(f'"{name.replace(chr(34), chr(34) * 2)}" {kind}' for name, kind in form)
-    con = _workshop()
-    con.execute(f"CREATE OR REPLACE TEMP TABLE rows_{number} ({columns})")
-    return con.table(f"rows_{number}")
+    con.execute(f"CREATE TEMP TABLE {_name(number)} ({columns})")
+    return con.table(_name(number))
 
 
-@cache
-def _workshop() -> duckdb.DuckDBPyConnection:
-    return _pandas.connection()
-
-
-def _remember(kept: dict[bytes, Any], key: bytes, value: Any) -> None:
-    if len(kept) >= KEPT:
-        kept.clear()
-    kept[key] = value
+def _remembered(kept: dict[bytes, Kept], key: bytes, made: Callable[[], Kept]) -> Kept:
+    """The value kept for a key, made if there is none; another thread may empty the store at any time."""
+    value = kept.get(key)
+    if value is None:
+        value = made()
+        if len(kept) >= KEPT:
+            kept.clear()
+        kept[key] = value
+    return value

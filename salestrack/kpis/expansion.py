@@ -10,14 +10,16 @@ import numpy as np
 import pandas as pd
 
 from salestrack.errors import KpiError
-from salestrack.kpis._against import Against, apart, pair, shifted
+from salestrack.kpis._against import Against, shifted
 from salestrack.kpis._card import card
-from salestrack.kpis._customers import cohort, inside, latest, valid_orders
+from salestrack.kpis._customers import inside, latest, valid_orders
 from salestrack.kpis._facts import MISSING, By, Facts, facts, group_names
-from salestrack.kpis._frames import Rows, flag, frame, masked_sum, summarise
+from salestrack.kpis._frames import Rows, flag, masked_sum, summarise
+from salestrack.kpis._kinds import with_family, with_kind
 from salestrack.kpis._money import CENTS, with_cents
-from salestrack.kpis._periods import day_number, within
-from salestrack.kpis._results import divided, group_total, layout, note, proportion, ratio
+from salestrack.kpis._periods import within
+from salestrack.kpis._results import divided, group_total, layout, proportion
+from salestrack.kpis._retention import retention, with_rate
 from salestrack.kpis._survival import checked_day
 from salestrack.periods import WORDS, Period, PeriodLike
 
@@ -27,7 +29,6 @@ KINDS = {
     "expansion": "growth",
     "renewal": "growth",
 }
-CUSTOMER_TYPES = ("expansion", "renewal", "existing")
 
 
 @card(
@@ -98,7 +99,7 @@ def new_and_expansion(
         by=[group for group in group_names(by) if group != "kind"],
         fiscal_year_start=fiscal_year_start,
     )
-    x = _kinds(_families(with_cents(x), accounts))
+    x = with_kind(with_family(with_cents(x), accounts))
     if period is not None:
         span = Period.parse(period, fiscal_year_start=fiscal_year_start)
         x = x.keep(within("closed_date", x.rows.collect_schema()["closed_date"], span))
@@ -117,62 +118,6 @@ def new_and_expansion(
         group=table.groupby(list(x.by), sort=False, dropna=False).ngroup() if x.by else 0,
     ).sort_values(["group", "place"], kind="stable")
     return layout(table, x, "kind", "order_type", name, "share", "n", "without_amount", "typed_existing")
-
-
-def _families(x: Facts, accounts: Any) -> Facts:
-    """The won deals with `_family`: the topmost known account above theirs."""
-    x = x.keep((nw.col("status") == "won") & ~nw.col("closed_date").is_null())
-    parent = "parent_account_id"
-    named = [nw.col(parent)] if parent in x.columns else []
-    rows = x.rows
-    if accounts is not None:
-        rows, named = (
-            rows.join(_tops(accounts, x.function), on="account_id", how="left"),
-            [nw.col("_top"), *named],
-        )
-    rows = rows.with_columns(_family=nw.coalesce(*named, nw.col("account_id")).cast(nw.String))
-    return Facts(rows, x.by, x.function, x.fiscal_year_start)
-
-
-def _tops(accounts: Any, function: str) -> Rows:
-    """The parent of each account that has one, or the parent's parent, `_top`."""
-    parents = frame(accounts, needs=("account_id", "parent_account_id"), function=function)
-    parents = parents.filter(~nw.col("parent_account_id").is_null() & ~nw.col("account_id").is_null())
-    parents = summarise(parents, ("account_id",), parent_account_id=("parent_account_id", "min"))
-    above = parents.rename({"account_id": "parent_account_id", "parent_account_id": "_above"})
-    tops = parents.join(above, on="parent_account_id", how="left")
-    return tops.select("account_id", _top=nw.coalesce(nw.col("_above"), nw.col("parent_account_id")))
-
-
-def _kinds(x: Facts) -> Facts:
-    """With the kind of each won deal; of several on one day the first by id comes first."""
-    x = x.mark(_day=day_number("closed_date"), _known=flag(~nw.col("account_id").is_null()))
-    order = ["_day", *(["deal_id"] if "deal_id" in x.columns else [])]
-    x = x.mark(
-        _nth=nw.col("_day").cum_count().over("account_id", order_by=order).cast(nw.Int64),
-        _of_family=nw.col("_day").cum_count().over("_family", order_by=order).cast(nw.Int64),
-    )
-    typed = nw.col("deal_type").cast(nw.String).fill_null("") if "deal_type" in x.columns else nw.lit("")
-    x = x.mark(_type=typed)
-    kind = (
-        nw.when(nw.col("_known") == 0)
-        .then(nw.lit(MISSING))
-        .otherwise(
-            nw.when(nw.col("_of_family") == 1)
-            .then(nw.lit("first_order"))
-            .otherwise(
-                nw.when(nw.col("_nth") == 1)
-                .then(nw.lit("connected_new"))
-                .otherwise(
-                    nw.when(nw.col("_type") == "renewal")
-                    .then(nw.lit("renewal"))
-                    .otherwise(nw.lit("expansion"))
-                )
-            )
-        )
-    )
-    x = x.mark(kind=kind)
-    return x.mark(_typed=flag((nw.col("kind") == "first_order") & nw.col("_type").is_in(CUSTOMER_TYPES)))
 
 
 @card(
@@ -361,7 +306,7 @@ def net_revenue_retention(
     0     200.0     150.0                   0.75
     """
     name = "net_revenue_retention"
-    x, open_end = _retention(orders, name, period, by, against, as_of, fiscal_year_start)
+    x, open_end = retention(orders, name, period, by, against, as_of, fiscal_year_start)
     table = x.totals(
         previous=("_base", "sum"),
         retained=("_stay", "sum"),
@@ -373,7 +318,7 @@ def net_revenue_retention(
         n=("_member", "sum"),
     )
     table["net_new"] = table["new"] + table["expansion"] - table["contraction"] - table["churn"]
-    table = _with_rate(table, x, name, "_stay", open_end, share=False)
+    table = with_rate(table, x, name, "_stay", open_end, share=False)
     money = ["previous", "retained", "expansion", "contraction", "churn", "new", "net_new"]
     table[money] = table[money].astype("float64") / 100
     return layout(table, x, *money, "churned", name, "low", "high", "n", "note")
@@ -427,51 +372,8 @@ def gross_revenue_retention(
     0     200.0  100.0                      0.5
     """
     name = "gross_revenue_retention"
-    x, open_end = _retention(orders, name, period, by, against, as_of, fiscal_year_start)
+    x, open_end = retention(orders, name, period, by, against, as_of, fiscal_year_start)
     table = x.totals(previous=("_base", "sum"), kept=("_kept", "sum"), n=("_member", "sum"))
-    table = _with_rate(table, x, name, "_kept", open_end, share=True)
+    table = with_rate(table, x, name, "_kept", open_end, share=True)
     table[["previous", "kept"]] = table[["previous", "kept"]].astype("float64") / 100
     return layout(table, x, "previous", "kept", name, "low", "high", "n", "note")
-
-
-def _retention(
-    orders: Any,
-    name: str,
-    period: PeriodLike,
-    by: By,
-    against: Against,
-    as_of: date | str | None,
-    fiscal_year_start: int,
-) -> tuple[Facts, bool]:
-    """One row per customer with what became of its value then; whether the period is still filling."""
-    spans = apart(
-        pair(period, function=name, by=by, against=against, as_of=as_of, fiscal_year_start=fiscal_year_start),
-        name,
-    )
-    x = cohort(valid_orders(orders, name, by, fiscal_year_start), spans)
-    then, now = nw.col("_then"), nw.col("_now")
-    member, change = then > 0, now - then
-    nothing = nw.lit(0)
-    fewer = nw.when(now < then).then(now).otherwise(then)
-    x = x.mark(
-        _member=flag(member),
-        _base=nw.when(member).then(then).otherwise(nothing),
-        _stay=nw.when(member).then(now).otherwise(nothing),
-        _kept=nw.when(member & (now > 0)).then(fewer).otherwise(nothing),
-        _more=nw.when(member & (change > 0)).then(change).otherwise(nothing),
-        _less=nw.when(member & (now > 0) & (change < 0)).then(-change).otherwise(nothing),
-        _gone=nw.when(member & (now <= 0)).then(-change).otherwise(nothing),
-        _left=flag(member & (now <= 0)),
-        _new=nw.when(~member).then(change).otherwise(nothing),
-    )
-    return x, spans.open_end
-
-
-def _with_rate(
-    table: pd.DataFrame, x: Facts, name: str, top: str, open_end: bool, *, share: bool
-) -> pd.DataFrame:
-    table = ratio(table, x, name, top, "_base", cluster=None, share=share)
-    if not share:  # all gone: sums have no variance to go by; less than nothing cannot stay
-        gone = table[name] == 0
-        table = table.assign(low=table["low"].clip(lower=0).mask(gone), high=table["high"].mask(gone))
-    return table.assign(note=note(table[name]).where(table[name].isna() | (not open_end), "to_date"))

@@ -1,9 +1,7 @@
-"""The weighted pipeline, own win rates to weigh it with, and how far the same weights were off before."""
+"""The weighted pipeline, and how far the same weights were off before."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -11,38 +9,27 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from salestrack.errors import KpiError
 from salestrack.kpis._card import card
-from salestrack.kpis._facts import By, Facts, alternatives, facts, group_names
-from salestrack.kpis._frames import Rows, flag, masked_sum, small, stacked, summarise
+from salestrack.kpis._facts import By, Facts, facts, group_names
+from salestrack.kpis._frames import flag, masked_sum, small, summarise
 from salestrack.kpis._money import CENTS, with_cents
+from salestrack.kpis._past import VERSION, Past, cohort_of, past_of, weighed
 from salestrack.kpis._periods import day_number, number_of
-from salestrack.kpis._results import divided, layout, note, proportion
+from salestrack.kpis._results import divided, layout, note
 from salestrack.kpis._survival import checked_day, per_group, whole
-from salestrack.kpis._versions import Rates, priced, versions
+from salestrack.kpis._versions import priced, versions
 from salestrack.kpis._weights import (
     OPEN,
-    WON,
-    Origin,
-    alive,
-    cents_then,
-    forecast_period,
-    key_of,
-    looked_up,
-    origins,
     refuse_percent,
     split_words,
     spread_of,
     weight,
     with_probability,
-    won_cents,
 )
 from salestrack.periods import PeriodLike
 from salestrack.stats.intervals import ratio_interval, ratio_variance
 
 NO_PROBABILITY = "no_probability"
-AGES = (0, 30, 90, 180, 365)
-VERSION = ("expected_close_date", "closed_date")
 
 
 @card(
@@ -170,116 +157,6 @@ def weighted_pipeline(
 
 @card(
     number=19,
-    unit="share",
-    date="expected_close_date",
-    label_en="Win rate by stage and age",
-    label_de="Gewinnquote nach Phase und Alter",
-    description_de="Anteil der in früheren Zeiträumen erwarteten Verkaufschancen, die bis zum Ende des Zeitraums "
-    "gewonnen wurden, nach Phase und Alter am gleichen Tag des Zeitraums.",
-    formula_de="Bis zum Ende des Zeitraums gewonnene / offene Verkaufschancen mit Abschlusstermin im Zeitraum, "
-    "gezählt in den letzten abgeschlossenen Zeiträumen, jeweils so weit im Zeitraum wie der Stichtag.",
-    undefined_de="Eine Zelle ohne Verkaufschance hat keine Zeile.",
-)
-def stage_age_rates(
-    deal_versions: Any,
-    *,
-    as_of: date | str,
-    period: PeriodLike | None = None,
-    periods: int = 8,
-    by: By = None,
-    ages: Sequence[int] = AGES,
-    fiscal_year_start: int = 1,
-) -> pd.DataFrame:
-    """Share of the deals expected in past periods that were won by the period's end, by their stage and
-    age on the same day of the period.
-
-    Formula: won by the end of the period / open deals with expected close in the period, counted over the
-    last finished periods, each looked at as far into the period as as_of is.
-
-    Undefined: a cell without a deal has no row.
-
-    Parameters
-    ----------
-    deal_versions : states of deals over time, in any engine: `deal_id`, `status`, `valid_from`, `valid_to`,
-        `expected_close_date`, `closed_date`, `stage_name` or `stage_id`; the age counts from `created_date` or
-        `created_at`, else from the deal's first state
-    as_of : the day of looking
-    period : month, quarter or year that is forecast; None takes the quarter of the next day
-    periods : how many finished periods to learn from
-    by : further columns; None gives one row per stage and age
-    ages : days from which a new class of age begins
-    fiscal_year_start : month (1 to 12) in which the fiscal year starts
-
-    Returns
-    -------
-    One row per group, stage (`stage_name` or `stage_id`) and `age_from` (days): `won`, `stage_age_rates`
-    (0 to 1), `low`, `high` (95 % Wilson interval), `n` (deals, each once per period), `note`.
-    `with_stage_age_rates` puts them beside deals.
-
-    Examples
-    --------
-    >>> stamps = pd.to_datetime(["2026-06-01", "2026-08-15", "2026-06-01"])
-    >>> versions = pd.DataFrame({"deal_id": ["a", "a", "b"], "status": ["open", "won", "open"],
-    ...     "valid_from": stamps, "valid_to": [stamps[1], pd.NaT, pd.NaT], "stage_id": "offer",
-    ...     "expected_close_date": pd.Timestamp("2026-09-01"), "closed_date": [pd.NaT, stamps[1], pd.NaT]})
-    >>> stage_age_rates(versions, as_of="2026-10-31")[["stage_id", "age_from", "won", "n", "stage_age_rates"]]
-      stage_id  age_from  won  n  stage_age_rates
-    0    offer        30    1  2              0.5
-    """
-    name = "stage_age_rates"
-    groups, _ = split_words(group_names(by), (), name)
-    past, word = _past(as_of, period, periods, name, fiscal_year_start)
-    day = checked_day(as_of, name)
-    x = versions(deal_versions, function=name, as_of=day, by=groups, needs=VERSION)
-    x = x.also_by(alternatives(x, "stage_name", "stage_id"))
-    here, then = _cohort(_with_created(x), _Past(word, past, fiscal_year_start))
-    won = then.rows.with_columns(_won=nw.lit(1)).select("deal_id", "_k", "_won")
-    rows = here.rows.join(won, on=["deal_id", "_k"], how="left")
-    rows = rows.with_columns(_won=nw.col("_won").fill_null(0).cast(nw.Int64))
-    rows = rows.with_columns(_age=nw.col("_day") - nw.col("_created"))
-    rows = rows.with_columns(age_from=_class_of("_age", sorted({0, *ages})))
-    table = small(summarise(rows, (*x.by, "age_from"), won=("_won", "sum"), n="len"))
-    table = _sorted(x, table, "age_from").astype({"age_from": "int64"})
-    table = proportion(table, name, "won")
-    return layout(table, x, "age_from", "won", name, "low", "high", "n", "note")
-
-
-def with_stage_age_rates(
-    deals: Any, rates: pd.DataFrame, *, as_of: date | str, into: str = "stage_age_rate", least: int = 10
-) -> Any:
-    """The deals, in their engine, with the rate of their stage and age in the column `into`.
-
-    A cell of fewer than `least` deals gives way to the rate of its stage, that one to the rate of all.
-    `weighted_pipeline(…, probability="stage_age_rate")` takes the column.
-    """
-    name = "with_stage_age_rates"
-    today = number_of(checked_day(as_of, name))
-    keys = list(rates.columns[: list(rates.columns).index("age_from")])
-    x = facts(deals, function=name, needs=keys)
-    rows = x.mark(_age=today - day_number(alternatives(x, "created_date", "created_at"))).rows
-    if not rates["n"].sum():
-        return rows.with_columns(nw.lit(None).cast(nw.Float64).alias(into)).drop("_all", "_age").to_native()
-    chain: Any = nw
-    for row in _rated(rates, keys, least).to_dict("records"):
-        here = nw.col("_age") >= row["age_from"]
-        for key in keys:
-            here = here & (nw.col(key) == row[key])
-        chain = chain.when(here).then(nw.lit(float(row["rate"])))
-    all_of = float(rates["won"].sum() / rates["n"].sum())
-    return rows.with_columns(chain.otherwise(nw.lit(all_of)).alias(into)).drop("_all", "_age").to_native()
-
-
-def _rated(rates: pd.DataFrame, keys: list[str], least: int) -> pd.DataFrame:
-    """The rates to use, oldest class first, so that the first condition that holds is the right one."""
-    pooled = rates.groupby(keys, dropna=False)[["won", "n"]].transform("sum")
-    everything = rates["won"].sum() / rates["n"].sum()
-    stage = (pooled["won"] / pooled["n"]).where(pooled["n"] >= least, everything)
-    rate = rates["stage_age_rates"].where(rates["n"] >= least, stage)
-    return rates.assign(rate=rate).sort_values("age_from", ascending=False, kind="stable")
-
-
-@card(
-    number=19,
     unit="ratio",
     date="expected_close_date",
     label_en="Bias of the weighted pipeline",
@@ -344,13 +221,13 @@ def weighted_pipeline_bias(
     0     150.0      100.0                     0.5  2
     """
     name = "weighted_pipeline_bias"
-    past, word = _past(as_of, period, periods, name, fiscal_year_start)
+    past, word = past_of(as_of, period, periods, name, fiscal_year_start)
     groups, words = split_words(group_names(by), (word,), name)
     day = checked_day(as_of, name)
     x = versions(deal_versions, function=name, as_of=day, by=groups, needs=VERSION)
     x, rates = priced(with_probability(x, probability), exchange_rates)
-    looked = _Past(word, past, fiscal_year_start)
-    rows = _weighed(*_cohort(x, looked), rates, looked)
+    looked = Past(word, past, fiscal_year_start)
+    rows = weighed(*cohort_of(x, looked), rates, looked)
     both = (nw.col("_other") == 0) & ~nw.col(CENTS).is_null() & ~nw.col("_p").is_null()
     rows = rows.with_columns(
         _both=flag(both),
@@ -397,84 +274,6 @@ def weighted_pipeline_bias(
         "n",
         "note",
     )
-
-
-def _past(
-    as_of: Any, period: PeriodLike | None, periods: int, name: str, fiscal_year_start: int
-) -> tuple[list[Origin], str]:
-    if periods < 1:
-        raise KpiError.bad_option(name, "periods", periods, "give a number above 0")
-    day = checked_day(as_of, name)
-    word, span = forecast_period(period, day, name, fiscal_year_start)
-    return origins(word, span, day, periods, fiscal_year_start), word
-
-
-@dataclass(frozen=True)
-class _Past:
-    """The past periods and the days on which they are looked at."""
-
-    word: str
-    each: list[Origin]
-    fiscal_year_start: int
-
-
-def _cohort(x: Facts, past: _Past) -> tuple[Facts, Facts]:
-    """The deals open on the day of the past period (`_k`) in which they were expected, and the wins of the
-    same periods after the day, as they stood at the period's end."""
-    days, ends = {o.key: o.day for o in past.each}, {o.key: o.last for o in past.each}
-    due, closed = (
-        key_of(past.word, f"{c}_date", past.fiscal_year_start) for c in ("expected_close", "closed")
-    )
-    x = x.mark(_k=nw.when(OPEN).then(due).when(WON).then(closed))
-    x = x.mark(_day=looked_up("_k", days), _end=looked_up("_k", ends))
-    here = x.keep(OPEN & alive(nw.col("_day")))
-    then = x.keep(WON & (day_number("closed_date") > nw.col("_day")) & alive(nw.col("_end")))
-    return here, then
-
-
-def _weighed(here: Facts, then: Facts, rates: Rates, past: _Past) -> Rows:
-    """The deals of the day with weight and outcome (`_won`, `_won_cents`), and the other wins (`_other` = 1)."""
-    here = here.mark(**{CENTS: cents_then(rates, {o.key: o.day for o in past.each})}).mark(**weight(OPEN))
-    came = then.mark(_won=nw.lit(1), _won_cents=won_cents(then, rates).fill_null(0)).rows
-    names = list(dict.fromkeys((*here.by, "deal_id", "_k", CENTS, "_w", "_p")))
-    outcome = came.select("deal_id", "_k", "_won", "_won_cents")
-    rows = here.rows.select(*names).join(outcome, on=["deal_id", "_k"], how="left")
-    rows = rows.with_columns(
-        _won=nw.col("_won").fill_null(0).cast(nw.Int64),
-        _won_cents=nw.col("_won_cents").fill_null(0).cast(nw.Int64),
-        _other=nw.lit(0).cast(nw.Int64),
-    )
-    new = came.join(here.rows.select("deal_id", "_k"), on=["deal_id", "_k"], how="anti").with_columns(
-        _w=nw.lit(0).cast(nw.Int64),
-        _p=nw.lit(None).cast(nw.Float64),
-        _won=nw.lit(1).cast(nw.Int64),
-        _other=nw.lit(1).cast(nw.Int64),
-        **{CENTS: nw.lit(None).cast(nw.Int64)},
-    )
-    columns = [*names, "_won", "_won_cents", "_other"]
-    both: Rows = stacked([rows.select(*columns), new.select(*columns)])
-    return both
-
-
-def _with_created(x: Facts) -> Facts:
-    """With the day on which the deal was created, or first seen."""
-    for column in ("created_date", "created_at"):
-        if column in x.columns:
-            return x.mark(_created=day_number(column))
-    days = summarise(x.rows, ("deal_id",), _created=("_from", "min"))
-    return replace(x, rows=x.rows.join(days, on="deal_id", how="left"))
-
-
-def _class_of(column: str, starts: list[int]) -> nw.Expr:
-    """The largest of the starts that a number reaches, 0 for less."""
-    chain: Any = nw
-    for start in reversed(starts):
-        chain = chain.when(nw.col(column) >= start).then(nw.lit(start))
-    return chain.otherwise(nw.lit(0)).cast(nw.Int64)  # type: ignore[no-any-return]
-
-
-def _sorted(x: Facts, table: pd.DataFrame, further: str) -> pd.DataFrame:
-    return x.finish(table.sort_values(further, kind="stable"))
 
 
 def _bias(part: pd.DataFrame, periods: int) -> dict[str, float]:

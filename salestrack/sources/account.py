@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import duckdb
 
+from salestrack.errors import ReadError
 from salestrack.schema import TABLES
 from salestrack.sources.build import Raw
 from salestrack.sources.mapping import quoted
+from salestrack.sources.typed import Part
+
+MACHINE_MADE = ("workbook", "parquet", "json")
+"""What stands for the encoding of a file that is no text: it has no delimiter either."""
 
 
 def account(con: duckdb.DuckDBPyConnection, raws: Sequence[Raw]) -> list[dict[str, Any]]:
@@ -30,12 +37,12 @@ def account(con: duckdb.DuckDBPyConnection, raws: Sequence[Raw]) -> list[dict[st
             "system": raw.found.mapping.system,
             "mapping": f"{raw.found.mapping.system}/{raw.found.kind}",
             "encoding": raw.decoded.encoding,
-            "delimiter": None if raw.decoded.encoding == "workbook" else raw.found.delimiter,
+            "delimiter": None if raw.decoded.encoding in MACHINE_MADE else raw.found.delimiter,
         }
         rows = raw.text.rows + raw.text.footer - len(raw.text.footer_lines) + len(raw.text.bad)
         if not raw.parts:
             log.append(whole | _counts(None, rows, excluded=rows - raw.text.footer, footer=raw.text.footer))
-        for part in raw.parts:
+        for part in _whole(raw.parts):
             moved = later.get((raw.file, part.table), part.quarantined) - part.quarantined
             counts = _counts(
                 part.table,
@@ -49,9 +56,57 @@ def account(con: duckdb.DuckDBPyConnection, raws: Sequence[Raw]) -> list[dict[st
             log.append(
                 whole
                 | counts
-                | {"formats": part.formats.record(), "amounts": part.amounts, "unmapped": list(part.unmapped)}
+                | {
+                    "formats": part.formats.record(),
+                    "amounts": _moved(con, raw.file, part) if moved else part.amounts,
+                    "unmapped": list(part.unmapped),
+                }
             )
     return log
+
+
+def _whole(parts: Sequence[Part]) -> list[Part]:
+    """One part per table, where a file was read in halves."""
+    found: dict[str, Part] = {}
+    for part in parts:
+        first = found.get(part.table)
+        found[part.table] = _together(first, part) if first else part
+    return list(found.values())
+
+
+def _together(a: Part, b: Part) -> Part:
+    counts = {
+        name: getattr(a, name) + getattr(b, name)
+        for name in ("rows", "accepted", "superseded", "quarantined", "excluded", "footer")
+    }
+    amounts = {
+        column: {
+            use: str(sum((Decimal(part.amounts.get(column, {}).get(use, "0")) for part in (a, b)), Decimal()))
+            for use in {*a.amounts.get(column, {}), *b.amounts.get(column, {})}
+        }
+        for column in {**a.amounts, **b.amounts}
+    }
+    return replace(a, **counts, amounts=amounts)
+
+
+def _moved(con: duckdb.DuckDBPyConnection, file: str, part: Part) -> dict[str, dict[str, str]]:
+    """The amounts of a part of which rows went to quarantine after they had been typed.
+
+    Those rows are kept there as the typed row with its reference, others as the text of the file.
+    """
+    amounts = {name: dict(sums) for name, sums in part.amounts.items()}
+    for name, sums in amounts.items():
+        row = con.execute(
+            f"""
+            SELECT CAST(coalesce(sum(CAST(original ->> '$.{name}' AS DECIMAL(38, 4))), 0) AS VARCHAR) FROM quarantine
+            WHERE file = ? AND table_name = ? AND original ->> '$.source_ref' = file || '#' || line
+            """,
+            [file, part.table],
+        ).fetchone()
+        moved = Decimal(row[0]) if row else Decimal()
+        sums["accepted"] = str(Decimal(sums.get("accepted", "0")) - moved)
+        sums["quarantined"] = str(Decimal(sums.get("quarantined", "0")) + moved)
+    return amounts
 
 
 def _counts(
@@ -75,6 +130,19 @@ def _counts(
         "amounts": {},
         "unmapped": [],
     }
+
+
+def refuse_too_many(con: duckdb.DuckDBPyConnection, log: Sequence[dict[str, Any]], most: float) -> None:
+    """Stops an import of which too many rows of a file proved bad, also those that only all data together showed."""
+    for entry in log:
+        facts = entry["rows_read"] - entry["footer"] - entry["excluded"]
+        if entry["quarantined"] > most * facts:
+            row = con.execute(
+                "SELECT line, reason_en FROM quarantine WHERE file = ? AND table_name = ? ORDER BY line LIMIT 1",
+                [entry["file"], entry["table_name"]],
+            ).fetchone()
+            first = f"line {row[0]}: {row[1]}" if row else "unknown"
+            raise ReadError.too_many(entry["file"], entry["quarantined"], facts, first, most)
 
 
 def load_log_table(con: duckdb.DuckDBPyConnection, log: list[dict[str, Any]]) -> None:

@@ -13,19 +13,24 @@ import duckdb
 from salestrack import duck
 from salestrack.config import Config
 from salestrack.errors import ReadError
-from salestrack.sources import formats, workbook
+from salestrack.sources import formats, inputs, salesforce
 from salestrack.sources.consolidate import consolidate
-from salestrack.sources.decode import Decoded, decode
+from salestrack.sources.decode import Decoded
 from salestrack.sources.locate import Located, locate
 from salestrack.sources.mapping import Mapping, literal, quoted
 from salestrack.sources.quarantine import create_quarantine
-from salestrack.sources.text import Text, direct_text, read_text, unpivot_view
+from salestrack.sources.resolve import named_columns, resolve
+from salestrack.sources.snapshots import add_history
+from salestrack.sources.stages import add_unknown_stages
+from salestrack.sources.text import Text, direct_text, halves, read_text, unpivot_view
 from salestrack.sources.typed import Part, Typing
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
+SUFFIXES = inputs.SUFFIXES
 Progress = Callable[[str], None]
 ROOM = "1GB"
 """Memory for what does not do with less."""
+HALVED = 32 << 20
+"""Bytes above which a file that is most of an import is read in two halves, as the numbering of lines takes one thread."""
 
 
 @dataclass(slots=True)
@@ -47,7 +52,7 @@ def connect(work: Path, memory_limit: str, threads: int | None) -> duckdb.DuckDB
     con.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
     if threads:
         con.execute(f"SET threads = {int(threads)}")
-    for macro in formats.MACROS:
+    for macro in (*formats.MACROS, salesforce.ID18):
         con.execute(macro)
     return con
 
@@ -76,6 +81,11 @@ def build(
     _views(con, raws, mappings, config)
     _type_all(con, raws, config, work, progress)
     consolidate(con, [part for raw in raws for part in raw.parts])
+    resolve(con, named_columns(raw.found.spec for raw in raws), config)
+    add_history(con, config.time_zone)
+    beside = {raw.found.mapping.system for raw in raws if raw.found.mapping.status_beside_stages}
+    add_unknown_stages(con, config, sorted(beside))
+    con.execute('DROP TABLE "deals seen"')
     return raws
 
 
@@ -95,22 +105,23 @@ def read_file(
     With `direct`, files that look well-formed are not read yet (see `direct_text`).
     """
     found: list[Raw] = []
-    for sheet, decoded in _tables(path, name, work, sha256):
+    for sheet, decoded in inputs.tables(path, name, work, sha256):
         where = f"{name} [{sheet}]" if sheet else name
         located = _located(decoded, where, sheet, mappings, system)
         view = f"text {number + len(found)}"
-        text = direct_text(con, decoded, located, view) if direct and _once(located) else None
+        text = direct_text(con, decoded, located, view) if direct and _once(located, mappings) else None
         found.append(Raw(where, decoded, located, text or _stored(con, decoded, located, view, work)))
     if not found:
         raise ReadError.empty(name)
     return found
 
 
-def _once(located: Located) -> bool:
+def _once(located: Located, mappings: Sequence[Mapping]) -> bool:
     """Whether the text of such a file is needed only once, to fill one table."""
-    spec, mapping = located.spec, located.mapping
-    elsewhere = re.search(rf"\b{mapping.system}\.{re.escape(located.kind)}\b", mapping.model_dump_json())
-    return len(spec.to) == 1 and spec.unpivot is None and not elsewhere
+    spec, system = located.spec, located.mapping.system
+    own = [mapping.model_dump_json() for mapping in mappings if mapping.system == system]
+    elsewhere = any(re.search(rf"\b{system}\.{re.escape(located.kind)}\b", text) for text in own)
+    return len(spec.to) == 1 and not spec.unpivots and not elsewhere
 
 
 def _stored(
@@ -119,13 +130,6 @@ def _stored(
     text = read_text(con, decoded, located, view, work)
     unpivot_view(con, text, located)
     return text
-
-
-def _tables(path: Path, name: str, work: Path, sha256: str = "") -> list[tuple[str, Decoded]]:
-    if path.suffix.lower() not in (".xlsx", ".xlsm"):
-        return [("", decode(path, name, work, sha256))]
-    tables = list(workbook.sheets(path, name, work))
-    return [("", tables[0][1])] if len(tables) == 1 else tables
 
 
 def _located(
@@ -143,21 +147,27 @@ def _located(
 def _views(
     con: duckdb.DuckDBPyConnection, raws: Sequence[Raw], mappings: Sequence[Mapping], config: Config
 ) -> None:
-    """`system.Kind` shows the text of all files of a kind, for crosswalks; empty where there are none."""
-    used = {raw.found.mapping.system for raw in raws}
+    """`system.Kind` shows the text of all files of a kind, for crosswalks; empty where there are none.
+
+    A system may have several mapping files: each can ask for the kinds and crosswalks of the others.
+    """
+    con.execute(formats.local_day_macro(config.time_zone))
+    used = {raw.found.mapping.system for raw in raws} - {"salestrack"}
+    mappings = [mapping for mapping in mappings if mapping.system in used]
     for mapping in mappings:
-        if mapping.system not in used or mapping.system == "salestrack":
-            continue
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(mapping.system)}")
         for kind, spec in mapping.files.items():
-            own = [raw for raw in raws if raw.found.mapping is mapping and raw.found.kind == kind]
-            made = (spec.unpivot.name, spec.unpivot.value) if spec.unpivot else ()
+            own = [
+                raw for raw in raws if (raw.found.mapping.system, raw.found.kind) == (mapping.system, kind)
+            ]
+            made = spec.unpivot.made if spec.unpivot else ()
             names = list(dict.fromkeys([*spec.known.values(), *made]))
             empty = f"SELECT {', '.join(f'CAST(NULL AS VARCHAR) AS {quoted(n)}' for n in names)} WHERE false"
             selects = " UNION ALL BY NAME ".join(
                 [empty, *(f"SELECT * FROM {quoted(raw.text.view)}" for raw in own)]
             )
             con.execute(f"CREATE OR REPLACE VIEW {quoted(mapping.system)}.{quoted(kind)} AS {selects}")
+    for mapping in mappings:
         for name, sql in mapping.crosswalks.items():
             _crosswalk(con, mapping.system, name, sql, config)
 
@@ -202,9 +212,12 @@ def _type_all(
 
     The largest go first, so that none is left alone at the end; what is refused is told in the files' order.
     """
+    whole = sum(raw.decoded.size for raw in raws)
     with ThreadPoolExecutor(2) as pool:
-        largest = sorted(raws, key=lambda raw: -raw.decoded.size)
-        typed = {raw.text.view: pool.submit(_type_roomy, _cursor(con), raw, config, work) for raw in largest}
+        typed = {}
+        for raw in sorted(raws, key=lambda raw: -raw.decoded.size):
+            halved = raw.decoded.size > max(HALVED, whole / 2)
+            typed[raw.text.view] = pool.submit(_type_roomy, _cursor(con), raw, config, work, halved)
         try:
             for raw in raws:
                 if progress:
@@ -214,30 +227,46 @@ def _type_all(
             pool.shutdown(cancel_futures=True)
 
 
-def _type_roomy(con: duckdb.DuckDBPyConnection, raw: Raw, config: Config, work: Path) -> None:
+def _type_roomy(
+    con: duckdb.DuckDBPyConnection, raw: Raw, config: Config, work: Path, halved: bool = False
+) -> None:
     """Types a file; one with hundreds of columns may take more memory than others do."""
     try:
-        _type(con, raw, config, work)
+        _type(con, raw, config, work, halved)
     except duckdb.OutOfMemoryException:
         con.execute(f"SET GLOBAL memory_limit = '{ROOM}'")
         raw.parts.clear()
-        _type(con, raw, config, work)
+        _type(con, raw, config, work, halved)
 
 
-def _type(con: duckdb.DuckDBPyConnection, raw: Raw, config: Config, work: Path) -> None:
+def _type(con: duckdb.DuckDBPyConnection, raw: Raw, config: Config, work: Path, halved: bool) -> None:
     for table in raw.found.spec.to:
-        target = work / f"{raw.text.view} {table}.parquet"
-        part = (
-            Typing(con, raw.file, raw.found, raw.text, table, config).run_direct(target)
-            if raw.text.direct
-            else None
-        )
-        if part is None:
+        parts = _direct(con, raw, table, config, work, halved) if raw.text.direct else []
+        if not parts:
             if raw.text.direct:
                 raw.text = _stored(con, raw.decoded, raw.found, raw.text.view, work)
-            part = Typing(con, raw.file, raw.found, raw.text, table, config).run(target)
-        raw.parts.append(part)
-        _refuse_too_many(con, raw.file, part, config.imports.max_quarantine_share)
+            target = work / f"{raw.text.view} {table}.parquet"
+            parts = [Typing(con, raw.file, raw.found, raw.text, table, config).run(target)]
+            _refuse_too_many(con, raw.file, parts[0], config.imports.max_quarantine_share)
+        raw.parts += parts
+
+
+def _direct(
+    con: duckdb.DuckDBPyConnection, raw: Raw, table: str, config: Config, work: Path, halved: bool
+) -> list[Part]:
+    """The rows of a file in one pass, of a large one in two halves at the same time; none where it is not in order."""
+    texts = halves(con, raw.decoded, raw.found, raw.text, work) if halved else [raw.text]
+    with ThreadPoolExecutor(len(texts)) as pool:
+        made = list(
+            pool.map(
+                lambda text: Typing(_cursor(con), raw.file, raw.found, text, table, config).run_direct(
+                    work / f"{text.view} {table}.parquet"
+                ),
+                texts,
+            )
+        )
+    parts = [part for part in made if part]
+    return parts if len(parts) == len(texts) else []
 
 
 def _refuse_too_many(con: duckdb.DuckDBPyConnection, file: str, part: Part, most: float) -> None:

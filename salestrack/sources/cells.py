@@ -11,7 +11,11 @@ from salestrack.sources.formats import Formats
 from salestrack.sources.mapping import Rule, literal, normal, quoted
 
 NUMBERS = ("money", "rate", "number", "share", "count", "seconds", "integer", "cents")
+WHOLE = ("count", "integer")
+"""Numbers without decimals: 1.200 is not 1."""
 DATES = ("date", "timestamp")
+NAMED = "name:"
+"""Before a display name that stands where an id belongs, until it is resolved (resolve.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class Cell:
     rule: Rule
     text: str
     label: str
+    heading: str
+    """The column's name as the file writes it; `label` is the mapping's."""
 
     @property
     def source(self) -> str:
@@ -40,6 +46,10 @@ def value_sql(cell: Cell, found: Formats, zone: str, config: Config) -> str:
     kind = column.duckdb_type
     if column.type in NUMBERS:
         value = _number(cell, found)
+    elif found.plain and column.type in DATES and found.dates[column.name] != "iso":
+        value = formats.plain_stamp_sql(text, found.dates[column.name])
+        local = f"{value} AT TIME ZONE {literal(zone)} AT TIME ZONE 'UTC'"
+        value = local if column.type == "timestamp" else f"CAST({value} AS DATE)"
     elif found.plain and column.type == "timestamp":
         value = formats.plain_utc_sql(text, zone)
     elif found.plain and column.type == "date":
@@ -68,8 +78,18 @@ def _number(cell: Cell, found: Formats) -> str:
     kind = "DECIMAL(28,10)" if scaled and column.type in ("money", "rate") else column.duckdb_type
     kind = "DOUBLE" if scaled and kind == "BIGINT" else kind
     separators = column.name in found.separators
-    plain = f"TRY_CAST({text} AS {kind})"
-    value = plain if found.plain else formats.number_sql(text, found.number, kind, separators)
+    if found.habitual or found.plain:
+        value = (
+            f"TRY_CAST({text} AS {kind})"
+            if found.habitual
+            else formats.plain_number_sql(text, found.number, kind, separators)
+        )
+        if column.type in WHOLE:
+            value = (
+                f"CASE WHEN NOT contains({text}, '{',' if found.number == 'de' else '.'}') THEN {value} END"
+            )
+    else:
+        value = formats.number_sql(text, found.number, kind, separators)
     if kind == "DOUBLE":
         value = f"CASE WHEN isfinite({value}) THEN {value} END"
     if scaled:

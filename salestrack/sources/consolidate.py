@@ -16,6 +16,7 @@ from salestrack.errors import ReadError
 from salestrack.schema import CANONICAL, TABLES, Table
 from salestrack.sources.mapping import literal, quoted
 from salestrack.sources.parquet import copy, read_parquet_sql
+from salestrack.sources.snapshots import day_in_name, note_versions
 from salestrack.sources.typed import Part
 
 
@@ -31,8 +32,9 @@ def consolidate(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
 
 
 def _rows(parts: Sequence[Part]) -> str:
+    files = [part.file for part in parts]
     selects = [
-        f"SELECT * EXCLUDE (file_row_number), {n} AS _part, file_row_number AS _row "
+        f"SELECT * EXCLUDE (file_row_number), {n} AS _part, {files.index(part.file)} AS _file, file_row_number AS _row "
         f"FROM read_parquet({literal(str(part.path))}, file_row_number = true)"
         for n, part in enumerate(parts)
     ]
@@ -86,7 +88,9 @@ def _keep_newest(con: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[P
               FROM ({_rows(parts)}) r WHERE EXISTS (SELECT 1 FROM doubled d WHERE {same}))
         """
     )
-    _refuse_conflicts(con, table, keys, [n for n, part in enumerate(parts) if part.grouped])
+    _refuse_conflicts(con, table, keys, parts)
+    if table.name == "deals":
+        note_versions(con, [day_in_name(part.file) for part in parts])
     _count_superseded(con, table, parts)
     for number, part in enumerate(parts):
         if part.superseded:
@@ -107,16 +111,20 @@ def _without_superseded(con: duckdb.DuckDBPyConnection, number: int, part: Part)
 
 
 def _refuse_conflicts(
-    con: duckdb.DuckDBPyConnection, table: Table, keys: list[str], grouped: list[int]
+    con: duckdb.DuckDBPyConnection, table: Table, keys: list[str], parts: Sequence[Part]
 ) -> None:
     """Two newest versions of the same time must be equal; without times, those of one file must be.
 
-    A row added up from several (an order from its lines) must not be halved between two files.
+    A row added up from several (an order from its lines) must not be halved between two files. Files of two kinds (a
+    report and an API export) tell different columns of a record, to the minute and to the second: they never agree.
     """
+    grouped = [n for n, part in enumerate(parts) if part.grouped]
+    kinds = f"[{', '.join(literal(part.kind) for part in parts)}]"
     same = " AND ".join(f"a.{quoted(k)} IS NOT DISTINCT FROM b.{quoted(k)}" for k in keys)
     whole = f" OR a._part IN ({', '.join(map(str, grouped))})" if grouped else ""
     when = (
-        f"a._changed IS NOT DISTINCT FROM b._changed AND (a._changed IS NOT NULL OR a._part = b._part{whole})"
+        f"a._changed IS NOT DISTINCT FROM b._changed AND (a._changed IS NOT NULL OR a._file = b._file{whole}) "
+        f"AND ({kinds}[a._part + 1] = {kinds}[b._part + 1]{whole})"
     )
     key = " || ' ' || ".join(f"coalesce(CAST(a.{quoted(k)} AS VARCHAR), '–')" for k in table.key)
     row = con.execute(

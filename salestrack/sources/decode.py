@@ -36,6 +36,8 @@ class Decoded:
     newlines: int
     ends_with_newline: bool
     ascii: bool
+    footer: int = 0
+    """Rows of totals that a layout took out."""
 
 
 @dataclass(slots=True)

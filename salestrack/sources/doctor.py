@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
+
 from salestrack.config import Config
-from salestrack.errors import MissingData, ReadError, nearest
-from salestrack.schema import CANONICAL, TABLES
-from salestrack.sources import build
+from salestrack.errors import CannotWrite, MissingData, ReadError, nearest
+from salestrack.schema import words
+from salestrack.sources import build, guess, inputs
 from salestrack.sources.decode import Decoded
 from salestrack.sources.locate import DELIMITERS, head
-from salestrack.sources.mapping import load_mappings, normal
+from salestrack.sources.mapping import FileSpec, Mapping, load_mappings
 from salestrack.sources.typed import Typing
 
 
@@ -24,8 +25,10 @@ class Report:
     file: str
     lines: list[str] = field(default_factory=list)
     header: tuple[str, ...] = ()
-    targets: dict[str, list[str]] = field(default_factory=dict)
     problem: str = ""
+    draft: str = ""
+    lacking: list[str] = field(default_factory=list)
+    """Needed columns that nothing in a file without a mapping looks like."""
 
     def text(self) -> str:
         """The report as plain text."""
@@ -35,32 +38,25 @@ class Report:
 
     def mapping_toml(self) -> str:
         """A mapping of the file to edit: its columns with the canonical columns they look like."""
-        kind = Path(self.file).stem
-        table = _likely_table(self.header)
-        out = [
-            "# Edit this, then put it into the company's folder mappings/.",
-            'system = "mine"',
-            f"title = {_toml(kind)}",
-            "",
-            f"[files.{_toml(kind)}]",
-            f"match = [{', '.join(_toml(name) for name in self.header)}]  # keep those that prove it",
-            "",
-            f"[files.{_toml(kind)}.to.{table}]",
-        ]
-        taken: set[str] = set()
-        for column in TABLES[table].imported:
-            source = _likely_source(column, self.header, taken)
-            if source:
-                taken.add(source)
-                out.append(f"{column} = {_toml(source)}")
-            elif column not in ("source_system", "source_ref", "custom_fields"):
-                out.append(f'# {column} = ""  # {TABLES[table].columns[column].meaning}')
-        rest = [name for name in self.header if name not in taken]
-        return "\n".join([*out, *(f"# no meaning yet: {_toml(name)}" for name in rest)]) + "\n"
+        return self.draft
+
+    def save(self, target: Path) -> None:
+        """Writes the mapping to a file. Raises CannotWrite where one is there or there is nothing to draft from."""
+        if not self.draft:
+            raise CannotWrite(
+                f"{self.file}: there is no table to draft a mapping from: give an export with a header"
+            )
+        if target.exists():
+            raise CannotWrite(f"{target} is there already: delete it first, or give --save another name")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(self.draft, encoding="utf-8")
 
 
 def examine(file: Path, config: Config, company: Path | None = None, as_system: str | None = None) -> Report:
-    """How a file would be read: mapping, encoding, delimiter, formats, and for each column where it goes."""
+    """How a file would be read: mapping, encoding, delimiter, formats, and for each column where it goes.
+
+    A file that no mapping explains, and one with columns of its own, gets the draft of a mapping.
+    """
     if not file.exists():
         raise MissingData(f"there is no file {file}: give the path of an export")
     report = Report(str(file))
@@ -73,14 +69,42 @@ def examine(file: Path, config: Config, company: Path | None = None, as_system: 
             build._views(con, raws, mappings, config)
             for raw in raws:
                 _tell(report, raw)
-                for table in raw.found.spec.to:
-                    _tell_columns(report, Typing(con, raw.file, raw.found, raw.text, table, config))
+                typings = [
+                    Typing(con, raw.file, raw.found, raw.text, table, config) for table in raw.found.spec.to
+                ]
+                for typing in typings:
+                    _tell_columns(report, typing)
+                if typings and not report.draft:
+                    free = guess.facts(con, raw.text.view, typings[0].unmapped)
+                    report.draft = guess.customised(raw.found.mapping, raw.found.kind, file.stem, free)
         except ReadError as error:
             report.problem = str(error)
             report.header = report.header or _header(file, work)
+            _draft(report, con, file, work)
         finally:
             con.close()
     return report
+
+
+def _draft(report: Report, con: duckdb.DuckDBPyConnection, file: Path, work: Path) -> None:
+    """A mapping guessed from the whole file, and how its columns were understood."""
+    header = tuple(dict.fromkeys(report.header))
+    if len(header) < 2:
+        return
+    any_table = Mapping(system="unknown", title="unknown", files={"file": FileSpec(match=header)})
+    try:
+        raw = build.read_file(con, file.name, file, [any_table], work, number=1000)[0]
+    except ReadError:
+        return
+    columns = guess.facts(con, raw.text.view, raw.found.columns)
+    report.draft, report.lacking = guess.draft(file.stem, columns)
+    table = guess.likely_table(file.stem, columns)
+    report.lines.append(f"looks like {table}; one row would be {words.one_row(table, 'en')}")
+    assigned = {found.name: name for name, found in guess.assign(table, columns).items()}
+    for found in columns:
+        where = f"may be {assigned[found.name]}" if found.name in assigned else "no meaning found"
+        shown = f": {', '.join(found.values[:6])}" if found.kind == "few" and len(found.values) <= 12 else ""
+        report.lines.append(f"  {found.name} ({found.kind}{shown}) {where}")
 
 
 def _tell(report: Report, raw: build.Raw) -> None:
@@ -108,25 +132,8 @@ def _tell_columns(report: Report, typing: Typing) -> None:
 def _header(file: Path, work: Path) -> tuple[str, ...]:
     """The widest row among the first ones: most likely the header."""
     try:
-        tables: list[tuple[str, Decoded]] = build._tables(file, file.name, work)
+        tables: list[tuple[str, Decoded]] = inputs.tables(file, file.name, work)
     except ReadError:
         return ()
     rows = [row for d in DELIMITERS for _, row in head(tables[0][1].path, d)]
     return tuple(cell for cell in max(rows, key=lambda row: sum(map(bool, row)), default=[]) if cell.strip())
-
-
-def _likely_table(header: tuple[str, ...]) -> str:
-    def score(table: str) -> float:
-        columns = list(TABLES[table].imported)
-        return sum(bool(_likely_source(column, header, set())) for column in columns) / (len(columns) + 5)
-
-    return max(CANONICAL, key=score)
-
-
-def _likely_source(column: str, header: tuple[str, ...], taken: set[str]) -> str:
-    by_form = {normal(name).replace(" ", "_"): name for name in header if name not in taken}
-    return by_form.get(column, "")
-
-
-def _toml(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

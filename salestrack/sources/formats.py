@@ -22,16 +22,19 @@ ENGLISH = (
 )
 GERMAN = r"(\d{1,3}(\.\d{3})+,\d*|\d*,(\d{0,2}|\d{4,})|0,\d+|\d{4,},\d+|\d{1,3}(\.\d{3}){2,})([eE][+-]?\d+)?"
 EITHER = r"[1-9]\d{0,2}[.,]\d{3}"
+WHOLE = (rf"{ENGLISH}|[1-9]\d{{0,2}},\d{{3}}", rf"{GERMAN}|[1-9]\d{{0,2}}\.\d{{3}}", "")
 READ_ENGLISH = r"-?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d+)?"
 READ_GERMAN = r"-?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][+-]?\d+)?"
 
 # Date forms other than ISO: name, pattern that proves it, strptime formats.
-_TIMES = (" %H:%M:%S", " %H:%M", ", %H:%M:%S", ", %H:%M", " %I:%M %p", " %I:%M:%S %p", "")
+_TIMES = (" %H:%M:%S", " %H:%M", ", %H:%M:%S", ", %H:%M", " %I:%M %p", " %I:%M:%S %p", ", %I:%M %p", "")
 DATE_FORMS = {
     "dotted": (r"\d{1,2}\.\d{1,2}\.\d{4}\b.*", "%d.%m.%Y"),
     "dotted_short": (r"\d{1,2}\.\d{1,2}\.\d{2}(\D.*)?", "%d.%m.%y"),
     "slash": (r"\d{1,2}/\d{1,2}/\d{4}\b.*", ""),
     "compact": (r"(19|20)\d{6}", "%Y%m%d"),
+    "worded": (r"(\pL{3,9}\.? \d{1,2}|\d{1,2}\.? \pL{3,9}\.?),? \d{4}\b.*", ""),
+    "serial": (r"[2-7]\d{4}(\.\d+)?( \d{1,2}:\d\d(:\d\d)?)?", ""),
 }
 SLASH = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y"}
 SHOWN = {
@@ -40,6 +43,8 @@ SHOWN = {
     "dotted_short": "31.10.26",
     "slash": "10/31/2026",
     "compact": "20261031",
+    "worded": "Oct 31, 2026",
+    "serial": "46326 (a spreadsheet's number of the day)",
 }
 
 MACROS = (
@@ -57,6 +62,30 @@ MACROS = (
     """CREATE OR REPLACE MACRO yes_or_no(x) AS (
         CASE WHEN lower(trim(x)) IN ('true', '1', 'yes', 'ja', 'wahr', 'x', 'v', 't', 'y', 'j') THEN true
              WHEN lower(trim(x)) IN ('false', '0', 'no', 'nein', 'falsch', 'f', 'n') THEN false END)""",
+    # The number of a month from its name, in full or short, in English or German; two digits.
+    """CREATE OR REPLACE MACRO month_number(x) AS (
+        CASE left(strip_accents(lower(x)), 3) WHEN 'jan' THEN '01' WHEN 'feb' THEN '02' WHEN 'mar' THEN '03' WHEN 'mrz' THEN '03'
+             WHEN 'apr' THEN '04' WHEN 'may' THEN '05' WHEN 'mai' THEN '05' WHEN 'jun' THEN '06' WHEN 'jul' THEN '07'
+             WHEN 'aug' THEN '08' WHEN 'sep' THEN '09' WHEN 'oct' THEN '10' WHEN 'okt' THEN '10' WHEN 'nov' THEN '11'
+             WHEN 'dec' THEN '12' WHEN 'dez' THEN '12' END)""",
+    # A day with the name of its month, the time of day behind it: May 2, 2024 3:04 PM; 2. Mai 2024 um 15:04 Uhr.
+    r"""CREATE OR REPLACE MACRO worded_time(x) AS (
+        try_strptime(trim(concat(regexp_extract(x, '\d{4}'), '-', month_number(regexp_extract(x, '\pL{3,}')), '-',
+                                 regexp_extract(x, '\d{1,2}'), ' ', regexp_extract(x, '\d{1,2}:\d\d.*'))),
+                     ['%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %H:%M', '%Y-%m-%d %H:%M:%S', '%Y-%m-%d %H:%M Uhr', '%Y-%m-%d']))""",
+    # The currency that stands in the cell of an amount, as a code or as a sign of one currency only.
+    r"""CREATE OR REPLACE MACRO currency_in(x) AS (
+        coalesce(nullif(regexp_extract(x, '\b([A-Z]{3})\b', 1), ''),
+                 CASE WHEN contains(x, '€') THEN 'EUR' WHEN contains(x, '£') THEN 'GBP' WHEN contains(x, '$') THEN 'USD' END))""",
+    # A duration as on a clock in seconds: h:mm:ss, or two parts of which the first has so many; any other text as it is.
+    r"""CREATE OR REPLACE MACRO clock_seconds(x, first) AS (
+        CASE WHEN regexp_full_match(trim(x), '\d+:\d{1,2}')
+             THEN CAST(CAST(split_part(trim(x), ':', 1) AS BIGINT) * first
+                       + CAST(split_part(trim(x), ':', 2) AS BIGINT) * (first // 60) AS VARCHAR)
+             WHEN regexp_full_match(trim(x), '\d+:\d{1,2}:\d{1,2}')
+             THEN CAST(CAST(split_part(trim(x), ':', 1) AS BIGINT) * 3600 + CAST(split_part(trim(x), ':', 2) AS BIGINT) * 60
+                       + CAST(split_part(trim(x), ':', 3) AS BIGINT) AS VARCHAR)
+             ELSE x END)""",
 )
 
 
@@ -68,8 +97,10 @@ class Formats:
     dates: dict[str, str] = field(default_factory=dict)
     zoned: dict[str, str] = field(default_factory=dict)
     separators: frozenset[str] = frozenset()
+    habitual: bool = False
+    """Numbers have a decimal point and no thousands, as the system is known to write them."""
     plain: bool = False
-    """Every number and date is in the form that DuckDB reads without help; anything else counts as bad."""
+    """Every number and date is in the one form that was found, written in full; anything else counts as bad."""
 
     def record(self) -> dict[str, object]:
         """What the load log keeps."""
@@ -83,18 +114,22 @@ def find_number_form(
     cells: Dict[str, str],
     wanted: str,
     habit: Form | None,
+    whole: frozenset[str] = frozenset(),
 ) -> tuple[Form, frozenset[str]]:
     """The number form of a file and the columns that hold a comma or a point at all.
 
     `wanted` is the company's setting ("auto" leaves it to the evidence), `habit` how the system writes
-    numbers: it counts only where the file could be read in two ways.
+    numbers: it counts only where the file could be read in two ways. In the columns `whole` a count such as
+    1.200 is no decimal number.
     """
     seen = _with_separators(con, source, cells)
     if wanted in ("de", "en"):
         return ("de" if wanted == "de" else "en"), seen
     if not seen:
         return "en", seen
-    english, german, either = _number_evidence(con, source, [cells[name] for name in sorted(seen)])
+    english, german, either = _number_evidence(
+        con, source, {cells[name]: name in whole for name in sorted(seen)}
+    )
     if english and german:
         raise ReadError.two_forms(file, "the numbers are written", english, german)
     if english or german:
@@ -114,13 +149,15 @@ def _with_separators(con: duckdb.DuckDBPyConnection, source: str, cells: Dict[st
     return frozenset(name for name, found in zip(cells, row, strict=True) if found)
 
 
-def _number_evidence(con: duckdb.DuckDBPyConnection, source: str, cells: list[str]) -> tuple[str, str, str]:
-    """An example with its line for each reading that the file proves."""
+def _number_evidence(
+    con: duckdb.DuckDBPyConnection, source: str, cells: Dict[str, bool]
+) -> tuple[str, str, str]:
+    """An example with its line for each reading that the file proves; a count is known to have no decimals."""
     found = ["", "", ""]
-    for cell in cells:
+    for cell, whole in cells.items():
         kinds = ", ".join(
             f"min({{'line': _line, 'x': x}}) FILTER (regexp_full_match(n, '{pattern}'))"
-            for pattern in (ENGLISH, GERMAN, EITHER)
+            for pattern in (WHOLE if whole else (ENGLISH, GERMAN, EITHER))
         )
         row = con.execute(
             f"SELECT {kinds} FROM (SELECT _line, x, ltrim(bare_number(x), '-') AS n FROM "
@@ -239,6 +276,32 @@ def _settled_slashes(
     return forms | {name: f"slash:{order}" for name in slashed}
 
 
+def local_day_macro(zone: str) -> str:
+    """SQL that makes the macro `local_day`: the day of `zone` in a text that is an ISO time or milliseconds since 1970."""
+    stamp = "epoch_ms(CAST(trim(x) AS BIGINT))"
+    counted = f"CAST({stamp} AT TIME ZONE 'UTC' AT TIME ZONE {literal(zone)} AS DATE)"
+    return (
+        "CREATE OR REPLACE MACRO local_day(x) AS (CASE WHEN regexp_full_match(trim(x), '\\d{12,13}') "
+        f"THEN {counted} ELSE {day_sql('x', 'iso', 'offset', zone)} END)"
+    )
+
+
+def plain_number_sql(cell: str, form: Form, duckdb_type: str, has_separators: bool) -> str:
+    """SQL that reads a number written in a form, NULL for whatever could be meant in another; signs come first."""
+    if not has_separators:
+        return f"CASE WHEN NOT contains({cell}, '.') AND NOT contains({cell}, ',') THEN TRY_CAST({cell} AS {duckdb_type}) END"
+    group, point = (r"\.", ",") if form == "de" else (",", r"\.")
+    shape = rf"-?(\d+|[1-9]\d{{0,2}}({group}\d{{3}})+)({point}\d*)?"
+    digits = f"replace(replace({cell}, '.', ''), ',', '.')" if form == "de" else f"replace({cell}, ',', '')"
+    return f"CASE WHEN regexp_full_match({cell}, '{shape}') THEN TRY_CAST({digits} AS {duckdb_type}) END"
+
+
+def plain_stamp_sql(cell: str, form: str) -> str:
+    """SQL that reads a day in a form other than ISO, without a time of day, as a local TIMESTAMP."""
+    base = SLASH[form.partition(":")[2]] if form.startswith("slash") else DATE_FORMS[form][1]
+    return f"try_strptime({cell}, '{base}')"
+
+
 def plain_utc_sql(cell: str, zone: str) -> str:
     """SQL that reads an ISO time with Z, or one without any zone, as a UTC TIMESTAMP; NULL for others."""
     stamp = f"TRY_CAST({cell} AS TIMESTAMP)"
@@ -257,11 +320,28 @@ def stamp_sql(cell: str, form: str) -> str:
     """SQL that reads a cell as a TIMESTAMP without a zone, NULL where it is none."""
     if form == "iso":
         return f"TRY_CAST({cell} AS TIMESTAMP)"
+    if form == "serial":
+        return _serial_sql(f"trim({cell})")
+    if form == "worded":
+        return f"CASE WHEN regexp_full_match(trim({cell}), '{DATE_FORMS[form][0]}') THEN worded_time(trim({cell})) END"
     base = SLASH[form.partition(":")[2]] if form.startswith("slash") else DATE_FORMS[form][1]
     if form == "compact":
         return f"try_strptime(trim({cell}), '{base}')"
     formats = ", ".join(literal(base + end) for end in _TIMES)
     return f"try_strptime(trim({cell}), [{formats}])"
+
+
+def _serial_sql(cell: str) -> str:
+    """SQL that reads a spreadsheet's day number, its time of day as a fraction or behind it, as a TIMESTAMP.
+
+    >>> duckdb.sql("SELECT x: CAST(" + _serial_sql("'46326.5'") + " AS VARCHAR)").fetchall()
+    [('2026-10-31 12:00:00',)]
+    """
+    pattern = DATE_FORMS["serial"][0]
+    seconds = f"CAST(round(TRY_CAST(split_part({cell}, ' ', 1) AS DOUBLE) * 86400) AS BIGINT)"
+    time = f"coalesce(TRY_CAST(nullif(split_part({cell}, ' ', 2), '') AS INTERVAL), to_seconds(0))"
+    day = f"TIMESTAMP '1899-12-30' + to_seconds({seconds}) + {time}"
+    return f"CASE WHEN regexp_full_match({cell}, '{pattern}') THEN {day} END"
 
 
 def utc_sql(cell: str, form: str, zoned: str, zone: str) -> str:

@@ -27,11 +27,17 @@ class Located:
     columns: tuple[str, ...]
     score: int
     named: bool
+    shown: tuple[str, ...] = ()
 
     @property
     def spec(self) -> FileSpec:
         """What the mapping says about this kind of file."""
         return self.mapping.files[self.kind]
+
+    def heading(self, column: str) -> str:
+        """A column's name as the file itself writes it."""
+        written = dict(zip(self.columns, self.shown, strict=False)).get(column, "").strip()
+        return written or column
 
 
 @dataclass(slots=True)
@@ -46,14 +52,15 @@ class Nearest:
 
 
 def head(path: Path, delimiter: str) -> list[tuple[int, list[str]]]:
-    """The first rows of a text file, each with the number of lines up to and including it."""
+    """The first filled rows of a text file, each with the number of lines up to and including it."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         text = file.read(HEAD_BYTES)
     rows: list[tuple[int, list[str]]] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         for row in reader:
-            rows.append((reader.line_num, row))
+            if any(cell.strip() for cell in row):
+                rows.append((reader.line_num, row))
             if len(rows) == HEAD_ROWS:
                 break
     except csv.Error:
@@ -89,12 +96,16 @@ def locate(
     rivals = {f.mapping.system for f in found if _rank(f) == _rank(best)}
     if len(rivals) > 1:
         raise ReadError.ambiguous(name, sorted(rivals))
+    for column, sentence in best.spec.needs.items():
+        if column not in best.columns:
+            raise ReadError.needed(name, sentence)
     _no_doubles(name, best)
     return best
 
 
-def _rank(found: Located) -> tuple[bool, int, int]:
-    return found.named, found.score, -found.skip
+def _rank(found: Located) -> tuple[int, bool, int]:
+    """More columns explained count most: any system may call a file `Accounts.csv`, in our own layout too."""
+    return found.score, found.named, -found.skip
 
 
 def _places(
@@ -108,12 +119,15 @@ def _places(
         if spec.delimiter not in (None, delimiter):
             continue
         for lines, row in rows:
-            cells = [normal(cell) for cell in row]
+            cells = [normal(spec.known.get(normal(cell), cell)) for cell in row]
             have = wanted & set(cells)
             if len(have) == len(wanted):
                 columns = header_names(row, spec)
-                score = sum(cell in spec.known for cell in cells)
-                found.append(Located(mapping, kind, delimiter, lines, columns, score, bool(spec.names)))
+                score = sum(cell in spec.known for cell in cells) + spec.wide(row)
+                shown = tuple(row[: len(columns)])
+                found.append(
+                    Located(mapping, kind, delimiter, lines, columns, score, bool(spec.names), shown)
+                )
             _remember(near, mapping, kind, spec, have, wanted, row)
     return found
 
@@ -157,7 +171,7 @@ def header_names(row: Sequence[str], spec: FileSpec) -> tuple[str, ...]:
     for place, cell in enumerate(row, start=1):
         folded = normal(cell)
         name = spec.known.get(folded, " ".join(cell.replace("\ufeff", "").split())) or f"column {place}"
-        folded = folded or name
+        folded = normal(name)
         seen[folded] = seen.get(folded, 0) + 1
         names.append(name if seen[folded] == 1 else f"{name}#{seen[folded]}")
     return tuple(_without_empty_end(names, row))

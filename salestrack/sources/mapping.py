@@ -6,6 +6,7 @@ canonical columns: `amount = "Amount"` for a plain column, or a table with `from
 
 from __future__ import annotations
 
+import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from salestrack.errors import ConfigError, nearest
-from salestrack.schema import CANONICAL, TABLES, Table
+from salestrack.schema import CANONICAL, TABLES, Table, words
 
 FOLDER = Path(__file__).parent / "mappings"
 
@@ -37,7 +38,13 @@ class Rule(_Part):
     other: str | None = None
     scale: float = 1
     crosswalk: str | None = None
+    key: str | None = None
+    """SQL for what the crosswalk looks up, where it is not the column's text alone."""
     must: bool = False
+    name_of: Literal["reps", "accounts", "products", "campaigns", "teams", "territories"] | None = None
+    """The column holds display names of the rows of this table, which are resolved to ids (resolve.py)."""
+    macro: Literal["id18"] | None = None
+    """An SQL macro that the column's text goes through first."""
     alternative: Rule | None = Field(default=None, alias="or")
 
     @model_validator(mode="before")
@@ -55,7 +62,14 @@ class Rule(_Part):
             raise ValueError("say where the column comes from: from, sql or const")
         if self.crosswalk and not self.source:
             raise ValueError("a crosswalk translates a column: add from")
+        if self.key and not self.crosswalk:
+            raise ValueError("key says what a crosswalk looks up: add crosswalk")
         return self
+
+    @property
+    def all(self) -> tuple[Rule, ...]:
+        """The rule and its alternatives."""
+        return (self, *(self.alternative.all if self.alternative else ()))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,17 +78,57 @@ class Rule(_Part):
 
 
 class Unpivot(_Part):
-    """Columns that are really rows: `columns` is a pattern of their names."""
+    """Columns that are really rows: `columns` is a pattern of their names.
+
+    Of each cell that is filled, `name` holds the column it stood in, `value` its text and every named group of the
+    pattern what it found in the column's name.
+    """
 
     columns: str
     name: str
     value: str
+
+    @model_validator(mode="after")
+    def _is_a_pattern(self) -> Unpivot:
+        try:
+            re.compile(self.columns)
+        except re.error as error:
+            raise ValueError(f"columns is no pattern: {error}") from None
+        return self
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The named groups of the pattern."""
+        return tuple(re.compile(self.columns).groupindex)
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """The columns that it makes."""
+        return (self.name, self.value, *self.groups)
+
+    def found(self, columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """The columns of a file that are rows, each with what the groups find in its name."""
+        matches = {name: re.fullmatch(self.columns, name) for name in columns}
+        return {
+            name: tuple(match[group] for group in self.groups) for name, match in matches.items() if match
+        }
+
+
+class Each(_Part):
+    """A column whose cells hold several ids, each of which is a row: the column `name`, numbered from 1 in `place`."""
+
+    column: str
+    separator: str = ";"
+    name: str
+    place: str
 
 
 class TableRule(_Part):
     """Which rows of a file are meant for a table, and whether several rows make one."""
 
     skip: str | None = None
+    unpivot: Unpivot | None = None
+    each: Each | None = None
     group_by: tuple[str, ...] = ()
     total: tuple[str, ...] = ()
 
@@ -87,10 +141,13 @@ class FileSpec(_Part):
     header: tuple[str, ...] = ()
     delimiter: str | None = None
     nulls: tuple[str, ...] = ()
+    headings: dict[str, str] = {}
     drop: tuple[str, ...] | Literal["*"] = ()
     unpivot: Unpivot | None = None
     to: dict[str, dict[str, Rule]] = {}
     rules: dict[str, TableRule] = {}
+    needs: dict[str, str] = {}
+    """Columns that people leave out, each with the sentence that asks for it."""
 
     @model_validator(mode="after")
     def _can_be_recognised(self) -> FileSpec:
@@ -113,7 +170,23 @@ class FileSpec(_Part):
         names: list[str] = [*self.header, *self.match, *(self.drop if self.drop != "*" else ())]
         for columns in self.to.values():
             names += [name for rule in columns.values() for name in rule.names]
-        return {normal(name): name for name in names}
+        names += [rule.each.column for rule in self.rules.values() if rule.each]
+        own = {normal(name): name for name in names}
+        other = {
+            normal(name): own[normal(meant)] for name, meant in self.headings.items() if normal(meant) in own
+        }
+        return other | own
+
+    @property
+    def unpivots(self) -> tuple[Unpivot, ...]:
+        """The columns that are rows, of the whole file or of one of its tables."""
+        every = (self.unpivot, *(rule.unpivot for rule in self.rules.values()))
+        return tuple(unpivot for unpivot in every if unpivot)
+
+    def wide(self, columns: Iterable[str]) -> int:
+        """How many of the columns are really rows."""
+        names = tuple(columns)
+        return len({name for unpivot in self.unpivots for name in unpivot.found(names)})
 
     @property
     def positional(self) -> bool:
@@ -122,7 +195,7 @@ class FileSpec(_Part):
 
     def fits_name(self, stem: str) -> bool:
         """Whether a file or sheet of this name may be such a file."""
-        return not self.names or any(fnmatch(stem.casefold(), name.casefold()) for name in self.names)
+        return not self.names or any(fnmatch(normal(stem), normal(name)) for name in self.names)
 
 
 class Mapping(_Part):
@@ -133,8 +206,22 @@ class Mapping(_Part):
     number_format: Literal["de", "en"] | None = None
     date_format: Literal["ymd", "dmy", "mdy"] | None = None
     time_zone: str | None = None
+    id_prefix: str = ""
+    """What some exports of the system write before every id and others do not; it is left out."""
+    status_beside_stages: bool = False
+    """Deals are won or lost beside their stages: no stage of the system means either."""
+    headings: dict[str, str] = {}
     files: dict[str, FileSpec]
     crosswalks: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _share_headings(self) -> Mapping:
+        """Headings of other languages stand once for all files of a system; a file's own have precedence."""
+        for name, spec in self.files.items() if self.headings else ():
+            shared = spec.model_copy(update={"headings": self.headings | spec.headings})
+            shared.__dict__.pop("known", None)
+            self.files[name] = shared
+        return self
 
 
 @lru_cache(maxsize=10_000)
@@ -164,7 +251,7 @@ def read_mapping(path: Path) -> Mapping:
 def _unknown_key(name: str) -> str:
     keys = {
         field.alias or key
-        for kind in (Mapping, FileSpec, Rule, TableRule)
+        for kind in (Mapping, FileSpec, Rule, TableRule, Unpivot, Each)
         for key, field in kind.model_fields.items()
     }
     return f"unknown key '{name}'{nearest(name, keys) or '; remove it'}"
@@ -186,26 +273,61 @@ def mapping_files(own: Path | None = None) -> Iterator[Path]:
 
 
 def canonical_mapping() -> Mapping:
-    """The project's own layout: the file name is the table, the header its columns, one row per fact."""
+    """The project's own layout: the file name is the table, the header its columns, one row per fact.
+
+    Headings may also be those of the templates for manual entry, and values German words (schema/words.py).
+    """
     files = {name: _canonical_file(TABLES[name]) for name in CANONICAL}
-    return Mapping(system="salestrack", title="salestrack's own layout", files=files)
+    return Mapping(system="salestrack", title="salestrack's own layout", files=files | {"notes": _NOTES})
 
 
 def _canonical_file(table: Table) -> FileSpec:
-    columns = {name: Rule.model_validate(name) for name in table.imported if name not in _FILLED_BY_US}
-    if table.name == "quotas":
-        columns["quota_id"] = Rule.model_validate({"from": "quota_id", "or": _MADE_QUOTA_ID})
+    columns = {name: _canonical_rule(table, name) for name in table.imported if name not in _FILLED_BY_US}
     match = tuple(name for name in required(table) if not columns[name].alternative)
-    names = (table.name, f"{table.name}[._ -]*")
-    return FileSpec(names=names, match=match, to={table.name: columns})
+    titles = (
+        (words.title(table.name, "de"), words.title(table.name, "en")) if table.name in words.FILLED else ()
+    )
+    names = tuple(pattern for name in (table.name, *titles) for pattern in (name, f"{name}[._ -]*"))
+    return FileSpec(
+        names=names, match=match, to={table.name: columns}, headings=words.other_words(table.name)
+    )
+
+
+def _canonical_rule(table: Table, name: str) -> Rule:
+    """A column by its own name, with what people write instead of ids, values and seconds."""
+    if name == "duration_s":
+        return _DURATION
+    rule: dict[str, Any] = {"from": name}
+    if name == "quota_id":
+        rule["or"] = _MADE_QUOTA_ID
+    if table.name in words.FILLED and (values := table.imported[name].values):
+        rule["map"] = {
+            words.value(name, value, language): value for value in values for language in ("de", "en")
+        }
+    return Rule.model_validate(rule)
 
 
 _FILLED_BY_US = ("source_system", "source_ref", "custom_fields")
+_NOTES = FileSpec(
+    names=("notes", "hinweise"),
+    match=("Column", "Meaning", "Needed"),
+    headings=words.NOTES_DE,
+)
+"""The sheet of explanations in a template."""
 _MADE_QUOTA_ID = Rule(
     sql="concat_ws('|', coalesce(rep_id, team_id, territory_id), metric, period_start_date, "
     "product_id, pipeline_id)",
     uses=("rep_id", "team_id", "territory_id", "metric", "period_start_date", "product_id", "pipeline_id"),
 )
+_DURATION = Rule(
+    sql="CASE WHEN regexp_full_match(trim(duration_s), '\\d+:\\d\\d(:\\d\\d)?') "
+    "THEN CAST(CAST(split_part(trim(duration_s), ':', 1) AS BIGINT) * 3600 "
+    "+ CAST(split_part(trim(duration_s), ':', 2) AS BIGINT) * 60 "
+    "+ CAST(coalesce(nullif(split_part(trim(duration_s), ':', 3), ''), '0') AS BIGINT) AS VARCHAR) "
+    "ELSE duration_s END",
+    uses=("duration_s",),
+)
+"""A duration in seconds, or as hours, minutes and seconds."""
 
 
 def required(table: Table) -> list[str]:

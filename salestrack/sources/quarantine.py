@@ -109,7 +109,7 @@ def quarantine_rows(
     bad = con.execute(f"SELECT count(*) FROM {quoted(table)} WHERE {where}").fetchone()
     if not bad or not bad[0]:
         return 0
-    _as_table(con, table)
+    as_table(con, table)
     con.execute(
         f"""
         INSERT INTO quarantine ({COLUMNS})
@@ -124,7 +124,7 @@ def quarantine_rows(
     return int(bad[0])
 
 
-def _as_table(con: duckdb.DuckDBPyConnection, name: str) -> None:
+def as_table(con: duckdb.DuckDBPyConnection, name: str) -> None:
     """A view over stored rows becomes a table before rows are taken from it."""
     kind = con.execute(
         "SELECT table_type FROM information_schema.tables WHERE table_schema = 'main' AND table_name = ?",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -11,13 +12,13 @@ from salestrack.config import Config
 from salestrack.errors import ReadError
 from salestrack.schema import TABLES, Table
 from salestrack.sources import formats
-from salestrack.sources.cells import DATES, NUMBERS, Cell, default_sql, reason_code, value_sql
+from salestrack.sources.cells import DATES, NAMED, NUMBERS, WHOLE, Cell, default_sql, reason_code, value_sql
 from salestrack.sources.formats import Formats
 from salestrack.sources.locate import Located
 from salestrack.sources.mapping import Rule, TableRule, literal, quoted
 from salestrack.sources.parquet import copy
 from salestrack.sources.quarantine import check_sql, quarantine_cells, quarantine_select, reason_sql
-from salestrack.sources.text import Text, unpivoted_columns
+from salestrack.sources.text import Text, each_sql, unpivoted_columns, unpivoted_sql
 
 
 @dataclass(slots=True)
@@ -26,6 +27,7 @@ class Part:
 
     table: str
     path: Path
+    file: str = ""
     rows: int = 0
     accepted: int = 0
     superseded: int = 0
@@ -35,6 +37,8 @@ class Part:
     formats: Formats = field(default_factory=Formats)
     amounts: dict[str, dict[str, str]] = field(default_factory=dict)
     unmapped: tuple[str, ...] = ()
+    kind: str = ""
+    """Kind of the file within its system."""
     grouped: bool = False
 
 
@@ -53,7 +57,11 @@ class Typing:
         self.con, self.file, self.found, self.text, self.config = con, file, found, text, config
         self.table: Table = TABLES[table]
         self.rule: TableRule = found.spec.rules.get(table, TableRule())
-        self.columns = tuple(found.columns) if not found.spec.unpivot else unpivoted_columns(found)
+        self.columns = found.columns
+        for unpivot in (found.spec.unpivot, self.rule.unpivot):
+            self.columns = unpivoted_columns(self.columns, unpivot) if unpivot else self.columns
+        if self.rule.each:
+            self.columns = (*self.columns, self.rule.each.name, self.rule.each.place)
         self.cells = self._cells()
         self.zone = found.mapping.time_zone or config.imports.time_zone or config.time_zone
 
@@ -73,13 +81,20 @@ class Typing:
 
     def _cell(self, name: str, rule: Rule) -> Cell | None:
         text, label = self._text(rule), next((n for n in rule.source if n in self.columns), name)
-        return Cell(self.table.imported[name], rule, text, label) if text else None
+        prefix = self.found.mapping.id_prefix
+        if text and prefix and self.table.imported[name].type == "id":
+            text = f"CASE WHEN starts_with({text}, {literal(prefix)}) THEN substr({text}, {len(prefix) + 1}) ELSE {text} END"
+        return Cell(self.table.imported[name], rule, text, label, self.found.heading(label)) if text else None
 
     def _text(self, rule: Rule) -> str:
         """SQL for a rule's text; empty where the file has none of its columns."""
         own = next((quoted(name) for name in rule.source if name in self.columns), "")
+        if own and rule.macro:
+            own = f"{rule.macro}({own})"
         if own and rule.crosswalk:
-            own = f"{quoted('to ' + rule.crosswalk + ' ' + own.strip(chr(34)))}"
+            own = _translated(rule.crosswalk, own.strip(chr(34)), rule.key)
+        if own and rule.name_of:
+            own = f"{literal(NAMED)} || nullif(trim({own}), '')"
         parts = [own] if own else []
         if own and rule.scale != 1 and rule.alternative:
             parts = [self._scaled(own, rule.scale)]
@@ -101,33 +116,42 @@ class Typing:
         return f"coalesce(CAST({whole} AS VARCHAR), CAST({value} AS VARCHAR))"
 
     def _source(self) -> str:
-        """The file's rows with every column a rule may name; those the file lacks are NULL."""
-        named = {name for rule in self.found.spec.to[self.table.name].values() for name in rule.names}
+        """The file's rows with every column that the mapping knows; those the file lacks are NULL."""
+        named = set(self.found.spec.known.values())
         absent = "".join(
             f", CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in sorted(named - set(self.columns))
         )
         joins, translated = self._joins()
-        rows = quoted(self.text.view)
+        rows = self._rows()
         where = []
         if self.text.footer_lines:
             where.append(f"_line NOT IN ({', '.join(map(str, self.text.footer_lines))})")
         if self.rule.skip:
             where.append(f"NOT coalesce({self.rule.skip}, false)")
-        inner = f"SELECT t.*{absent}{translated} FROM {rows} t{joins}"
+        inner = f"SELECT t.*{translated} FROM (SELECT *{absent} FROM {rows}) t{joins}"
         return f"SELECT * FROM ({inner})" + (f" WHERE {' AND '.join(where)}" if where else "")
+
+    def _rows(self) -> str:
+        """The rows that the table is made of: those of the file, or of its columns or ids that are really rows."""
+        view, unpivot, each = quoted(self.text.view), self.rule.unpivot, self.rule.each
+        if each:
+            return f"({each_sql(view, self.found.columns, each)})"
+        return f"({unpivoted_sql(view, self.found.columns, unpivot)})" if unpivot else view
 
     def _joins(self) -> tuple[str, str]:
         used = {
-            (rule.crosswalk, name)
-            for rule in self.found.spec.to[self.table.name].values()
+            (rule.crosswalk, name, rule.key)
+            for first in self.found.spec.to[self.table.name].values()
+            for rule in first.all
             for name in rule.source
             if rule.crosswalk and name in self.columns
         }
         joins = columns = ""
-        for number, (crosswalk, name) in enumerate(sorted(used)):
-            target = f"{quoted(self.found.mapping.system)}.{quoted(f'crosswalk {crosswalk}')} x{number}"
-            joins += f" LEFT JOIN {target} ON x{number}.from_id = trim(t.{quoted(name)})"
-            columns += f", x{number}.to_id AS {quoted('to ' + crosswalk + ' ' + name)}"
+        for number, (crosswalk, name, key) in enumerate(sorted(used, key=str)):
+            target = f"{quoted(self.found.mapping.system)}.{quoted(f'crosswalk {crosswalk}')}"
+            looked_up = key or f"trim(t.{quoted(name)})"
+            joins += f" LEFT JOIN {target} x{number} ON x{number}.from_id = {looked_up}"
+            columns += f", x{number}.to_id AS {_translated(crosswalk, name, key)}"
         return joins, columns
 
     def _texts(self) -> str:
@@ -144,16 +168,27 @@ class Typing:
         original = f"CAST(to_json({{{whole}}}) AS VARCHAR) AS _original"
         return f"SELECT _line, {cells}{looked}{custom}, {original} FROM ({self._source()})"
 
-    @property
+    @cached_property
     def unmapped(self) -> tuple[str, ...]:
-        """Columns of the file that no rule reads and that are not dropped on purpose."""
+        """Columns of the file that no rule reads and that are not dropped on purpose; none without name and content."""
         spec = self.found.spec
         if spec.drop == "*":
             return ()
         used = {name for columns in spec.to.values() for rule in columns.values() for name in rule.names}
         used |= set(spec.drop)
-        pattern_parts = {spec.unpivot.name, spec.unpivot.value} if spec.unpivot else set()
-        return tuple(name for name in self.columns if name not in used | pattern_parts)
+        for unpivot in spec.unpivots:
+            used |= {*unpivot.made, *unpivot.found(self.columns)}
+        if self.rule.each:
+            used |= {self.rule.each.column, self.rule.each.name, self.rule.each.place}
+        return tuple(name for name in self.columns if name not in used and not self._is_nothing(name))
+
+    def _is_nothing(self, column: str) -> bool:
+        """Whether a column has neither a heading nor a filled cell, such as the margin of a formatted report."""
+        headings = dict(zip(self.found.columns, self.found.shown, strict=False))
+        if headings.get(column, column).strip():
+            return False
+        row = self.con.execute(f"SELECT count({quoted(column)}) FROM {quoted(self.text.view)}").fetchone()
+        return not (row and row[0])
 
     def _custom(self) -> str:
         names = self.unmapped
@@ -165,14 +200,21 @@ class Typing:
 
     # What the text means
 
-    def find_formats(self) -> Formats:
-        """The forms of numbers and dates, by the evidence of the whole file."""
-        source = f"({self._texts()})"
+    def find_formats(self, first: int = 0) -> Formats:
+        """The forms of numbers and dates, by the evidence of the whole file or its first rows."""
+        source = f"({self._texts()}{f' LIMIT {first}' if first else ''})"
         numbers = {n: c.source for n, c in self.cells.items() if c.column.type in NUMBERS}
         dates = {n: c.source for n, c in self.cells.items() if c.column.type in DATES}
+        whole = {n for n, c in self.cells.items() if c.column.type in WHOLE and c.rule.scale == 1}
         mapping, imports = self.found.mapping, self.config.imports
         form, seen = formats.find_number_form(
-            self.con, self.file, source, numbers, imports.number_format, mapping.number_format
+            self.con,
+            self.file,
+            source,
+            numbers,
+            imports.number_format,
+            mapping.number_format,
+            frozenset(whole),
         )
         forms, zoned = formats.find_date_forms(
             self.con, self.file, source, dates, imports.date_format, mapping.date_format
@@ -203,13 +245,13 @@ class Typing:
             code = reason_code(cell)
             if code:
                 bad = f"{text} IS NOT NULL AND {quoted(name)} IS NULL"
-                tests.append((f"({bad})", reason_sql(code, cell.label, text, bad)))
+                tests.append((f"({bad})", reason_sql(code, cell.heading, text, bad)))
             if not column.nullable and (column.default is None or column.type == "currency"):
                 empty = f"{quoted(name)} IS NULL AND {text} IS NULL" if code else f"{quoted(name)} IS NULL"
-                tests.append((f"({empty})", reason_sql("missing", cell.label, "''", empty)))
+                tests.append((f"({empty})", reason_sql("missing", cell.heading, "''", empty)))
             if cell.rule.crosswalk and cell.rule.must:
                 lost = f"{cell.looked_up} IS NOT NULL AND {text} IS NULL"
-                tests.append((f"({lost})", reason_sql("lookup", cell.label, cell.looked_up, lost)))
+                tests.append((f"({lost})", reason_sql("lookup", cell.heading, cell.looked_up, lost)))
         for check in self.table.checks:
             tests.append(
                 (f"coalesce({check.bad}, false)", check_sql(check.code, check.en, check.de, check.bad))
@@ -221,7 +263,14 @@ class Typing:
     def run(self, target: Path) -> Part:
         """Writes the good rows to `target` and the bad ones to the quarantine; the account must balance."""
         try:
-            part = Part(self.table.name, target, formats=self.find_formats(), unmapped=self.unmapped)
+            part = Part(
+                self.table.name,
+                target,
+                self.file,
+                formats=self.find_formats(),
+                unmapped=self.unmapped,
+                kind=self.found.kind,
+            )
             part.grouped = bool(self.rule.group_by)
             part.rows, part.footer = (
                 self._count() + self.text.footer - len(self.text.footer_lines),
@@ -238,18 +287,21 @@ class Typing:
     def run_direct(self, target: Path) -> Part | None:
         """Writes the rows in one pass over the file, None where it is not in order from the first to the last row.
 
-        In order means: every line is a row, every row is good, numbers have a decimal point and dates are ISO, in
-        a system (or company) that writes them so, so that no other reading needs to be ruled out.
+        In order means: every line is a row, every row is good, and numbers and dates are all in the one form that the
+        first rows prove (or that the system is known to write), so that no other reading needs to be ruled out.
         """
-        imports, habit = self.config.imports, self.found.mapping.number_format
-        if (
-            self.rule.group_by
-            or (habit if imports.number_format == "auto" else imports.number_format) != "en"
-        ):
+        found = None if self.rule.group_by else self._plain_formats()
+        if found is None:
             return None
-        dates = {name: "iso" for name, cell in self.cells.items() if cell.column.type in DATES}
-        found = Formats(dates=dates, plain=True)
-        part = Part(self.table.name, target, rows=self.text.rows, formats=found, unmapped=self.unmapped)
+        part = Part(
+            self.table.name,
+            target,
+            self.file,
+            rows=self.text.rows,
+            formats=found,
+            unmapped=self.unmapped,
+            kind=self.found.kind,
+        )
         try:
             part.accepted = copy(self.con, self._all_good(self._typed(found), self._bad()), target)
             if (self._count() if self.rule.skip else part.accepted) != part.rows:
@@ -262,11 +314,24 @@ class Typing:
         self._amounts(part)
         return part
 
+    def _plain_formats(self) -> Formats | None:
+        """The forms that the first rows prove; None where they leave a choice."""
+        imports, habit = self.config.imports, self.found.mapping.number_format
+        if (habit if imports.number_format == "auto" else imports.number_format) == "en":
+            dates = {name: "iso" for name, cell in self.cells.items() if cell.column.type in DATES}
+            return Formats(dates=dates, habitual=True, plain=True)
+        try:
+            found = self.find_formats(FIRST_ROWS)
+        except (ReadError, duckdb.Error):
+            return None
+        found.plain = True
+        return found
+
     def _bad(self) -> str:
         return " OR ".join(test for test, _ in self._tests()) or "false"
 
     def _count(self) -> int:
-        row = self.con.execute(f"SELECT count(*) FROM {quoted(self.text.view)}").fetchone()
+        row = self.con.execute(f"SELECT count(*) FROM {self._rows()}").fetchone()
         return int(row[0]) if row else 0
 
     def _write(self, part: Part) -> None:
@@ -377,6 +442,15 @@ class Typing:
         sums = ", ".join(f"CAST(coalesce(sum({quoted(name)}), 0) AS VARCHAR)" for name in money)
         row = self.con.execute(f"SELECT {sums} FROM ({rows})").fetchone() or ()
         return dict(zip(money, row, strict=True))
+
+
+FIRST_ROWS = 2_000
+"""Rows whose forms all others of a file are expected to have."""
+
+
+def _translated(crosswalk: str, column: str, key: str | None) -> str:
+    """The column that holds what a crosswalk makes of a column."""
+    return quoted(f"to {crosswalk} {column}" + (f" by {key}" if key else ""))
 
 
 _STEPS = ("mql_at", "sal_at", "sql_at", "converted_at", "disqualified_at")

@@ -10,19 +10,25 @@ import csv
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 
 from python_calamine import CalamineError, CalamineWorkbook
 
 from salestrack.errors import ReadError
 from salestrack.sources.decode import Decoded, sha256_of
+from salestrack.sources.formats import EITHER, GERMAN
 
 MOST_BYTES = 512 << 20
 MOST_RATIO = 200
 MOST_PARTS = 2_000
 MOST_CELLS = 20_000_000
 _CELL = re.compile(rb'<(?:\w+:)?c [^>]*?r="([A-Z]{1,3})(\d{1,7})"')
+_NUMBER = re.compile(rf"[-+]?({GERMAN}|{EITHER})(\s*[€%])?")
+_DOTTED = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}( \d{1,2}:\d{2}(:\d{2})?)?")
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
 
 
@@ -47,11 +53,63 @@ def sheets(path: Path, name: str, work: Path) -> Iterator[tuple[str, Decoded]]:
 
 def _write(target: Path, rows: Sequence[Sequence[object]]) -> int:
     """Writes the rows one per line, so that line numbers are the sheet's row numbers."""
+    dated = _dated(rows)
+    number = neutral_number if _has_number_as_text(rows) else machine_text
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         for row in rows:
-            writer.writerow([machine_text(cell).replace("\r", "").replace("\n", " ") for cell in row])
+            texts = (
+                day_in_text(cell) if place in dated else number(cell) if isinstance(cell, float) else cell
+                for place, cell in enumerate(row)
+            )
+            cells = [machine_text(text).replace("\r", "").replace("\n", " ") for text in texts]
+            writer.writerow(cells if any(cells) else [])
     return len(rows)
+
+
+def _has_number_as_text(rows: Sequence[Sequence[object]]) -> bool:
+    """Whether somebody typed or pasted a number as text, so that its form is to be found out.
+
+    The real numbers of the sheet must then be no evidence for a decimal point.
+    """
+    return any(isinstance(cell, str) and _NUMBER.fullmatch(cell.strip()) for row in rows for cell in row)
+
+
+def _dated(rows: Sequence[Sequence[object]]) -> frozenset[int]:
+    """The columns in which real days stand beside days typed as text, such as 31.10.2026."""
+    real = {place for row in rows for place, cell in enumerate(row) if isinstance(cell, date)}
+    return frozenset(
+        place
+        for row in rows
+        for place, cell in enumerate(row)
+        if place in real and isinstance(cell, str) and _DOTTED.fullmatch(cell.strip())
+    )
+
+
+def day_in_text(cell: object) -> object:
+    """A day typed as text, with or without a time, as machine text; anything else as it is.
+
+    >>> day_in_text("31.10.2026"), day_in_text("1.2.2026 9:05"), day_in_text("32.10.2026"), day_in_text(7)
+    ('2026-10-31', '2026-02-01 09:05:00', '32.10.2026', 7)
+    """
+    if not isinstance(cell, str) or not _DOTTED.fullmatch(cell.strip()):
+        return cell
+    for form in ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S"):
+        with suppress(ValueError):
+            return machine_text(datetime.strptime(cell.strip(), form))
+    return cell
+
+
+def neutral_number(cell: float) -> str:
+    """A number as text that has neither point nor comma.
+
+    >>> neutral_number(1234.5), neutral_number(-0.05), neutral_number(3.0), neutral_number(1e-9)
+    ('12345e-1', '-5e-2', '3', '1e-9')
+    """
+    if cell.is_integer() or not isfinite(cell):
+        return machine_text(cell)
+    sign, digits, exponent = Decimal(repr(cell)).as_tuple()
+    return f"{'-' if sign else ''}{''.join(map(str, digits))}e{exponent}"
 
 
 def machine_text(cell: object) -> str:

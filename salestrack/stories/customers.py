@@ -1,4 +1,4 @@
-"""What page 7 says of customers: who buys what, what winning them costs, whether they are content."""
+"""What page 7 says of customers: what winning them costs, whether they stay, whether they are content."""
 
 from __future__ import annotations
 
@@ -8,66 +8,67 @@ import pandas as pd
 
 from salestrack.kpis import (
     average_order_value,
-    bookings,
+    channel_yield,
     customer_acquisition_cost,
+    gross_revenue_retention,
     net_promoter_score,
+    net_revenue_retention,
+    new_and_expansion,
     win_rate,
 )
-from salestrack.markup import Html
-from salestrack.stories.common import full_quarters
+from salestrack.stories.acquisition import campaigns
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyRelation
-
     from salestrack.blocks import Measure
     from salestrack.book import Book
+    from salestrack.markup import Html
     from salestrack.page import Page
     from salestrack.periods import Period
 
+SHOWN = (
+    *(customer_acquisition_cost, channel_yield, win_rate, average_order_value, net_revenue_retention),
+    *(gross_revenue_retention, new_and_expansion, net_promoter_score),
+)
 DEARER, SMALLER = 1.10, 0.90  # against the twelve months before
 DEAR_CAMPAIGN = 2.0  # times the cost per won deal of all campaigns together
 LEAST_WON = 5  # won deals from which the cost of one can be judged
-WEBSITE = "Website"  # the lead source of visits whose own channel is none
-PLACED = "order_status IS NULL OR order_status NOT IN ('cancelled', 'returned')"
 
 NEW = {"en": "New customers", "de": "Neukunden"}
-COSTS = {"en": "Sales and marketing costs by type", "de": "Kosten für Vertrieb und Marketing nach Art"}
 CONTENT = {
     "en": "Net promoter score by segment, last twelve months",
     "de": "Net Promoter Score nach Segment, letzte zwölf Monate",
 }
 SCORE = {"en": "Net promoter score by quarter", "de": "Net Promoter Score nach Quartal"}
-VALUE = {"en": "Value of an order by quarter", "de": "Wert je Bestellung nach Quartal"}
-SPENT = ("campaign_name", "cost", "leads", "won", "bookings", "cost_per_won")
+STAYED = {
+    "en": "What the customers of the twelve months before spend now",
+    "de": "Was die Kunden der zwölf Monate davor jetzt ausgeben",
+}
+GROWN = {
+    "en": "Won value by quarter: from new customers and from those there are",
+    "de": "Gewonnener Wert nach Quartal: von Neukunden und von bestehenden",
+}
+KEPT = (
+    *("previous", "expansion", "contraction", "churn", "net_revenue_retention", "interval"),
+    *("gross_revenue_retention", "churned", "n"),
+)
 LABELS = {
-    "average_order_value": {"en": "Per order", "de": "Je Bestellung"},
-    "bookings": {"en": "Won value", "de": "Wert"},
-    "cost_per_won": {"en": "Per won deal", "de": "Je gewonnenem Deal"},
+    "previous": {"en": "Spent then", "de": "Damals"},
+    "expansion": {"en": "More", "de": "Mehr"},
+    "contraction": {"en": "Less", "de": "Weniger"},
+    "churn": {"en": "Gone", "de": "Weggefallen"},
+    "churned": {"en": "Customers without an order now", "de": "Kunden ohne Bestellung jetzt"},
+    "n": {"en": "Customers then", "de": "Kunden damals"},
+    "net_revenue_retention": {"en": "Net retention", "de": "Netto-Bindung"},
+    "gross_revenue_retention": {"en": "Gross retention", "de": "Brutto-Bindung"},
 }
-CAMPAIGNS = {"en": "Campaigns", "de": "Kampagnen"}
-SEGMENTS = {
-    "en": "Customers by segment, last twelve months",
-    "de": "Kunden nach Segment, letzte zwölf Monate",
-}
-SOLD = {
-    "en": "What was sold to them, last twelve months",
-    "de": "Was ihnen verkauft wurde, letzte zwölf Monate",
-}
-ORDERS = {"en": "Orders of new and of known customers", "de": "Bestellungen von neuen und bekannten Kunden"}
-WHOSE = {
-    "en": "Visits through a channel that is itself a lead source count there, all others for the website. "
-    "Leads by day "
-    "of arrival, won deals by day of closing: they are not the same cases.",
-    "de": "Besuche über einen Kanal, der selbst Leadquelle ist, zählen dort, alle anderen bei der Website. "
-    "Leads nach "
-    "Eingang, gewonnene Deals nach Abschluss: Es sind nicht dieselben Fälle.",
-}
-PER_WON = {
-    "en": "Costs booked on the campaign so far, divided by the won deals that name it; its open deals may "
-    "still be won.",
-    "de": "Bisher auf die Kampagne gebuchte Kosten, geteilt durch die gewonnenen Deals, die sie nennen; "
-    "offene Deals "
-    "können noch gewonnen werden.",
+UNITS = {"expansion": "money", "contraction": "money", "churn": "money", "churned": "count"}
+STYLE = {"labels": LABELS, "units": UNITS}
+STAYING = {
+    "en": "Net retention: then, plus more, minus less and gone, as a share of then; gross retention leaves out "
+    "what is more. Where customers buy once in several years, both are low without anyone being lost.",
+    "de": "Netto-Bindung: damals plus mehr minus weniger und weggefallen, als Anteil von damals; die "
+    "Brutto-Bindung lässt das Mehr weg. Wo Kunden nur alle paar Jahre kaufen, sind beide niedrig, ohne dass "
+    "jemand verloren ist.",
 }
 
 
@@ -86,16 +87,24 @@ def finding(page: Page) -> dict[str, Any]:
     if book.has("orders"):
         values["sold"] = book.kpi(average_order_value, period=span)
         parts.append(SENTENCES["sold"])
+        stay = book.kpi(net_revenue_retention, period=span)
+        if stay["net_revenue_retention"].notna().any():
+            values |= {"stay": stay, "spread": page.words.interval(*_ends(stay), "share")}
+            parts.append(SENTENCES["stay"])
     if book.has("surveys"):
         score = book.kpi(net_promoter_score, period=span)
         values |= {
             "score": score,
-            "interval": page.words.interval(score["low"].iloc[0], score["high"].iloc[0], "points"),
+            "interval": page.words.interval(*_ends(score), "points"),
         }
         parts.append(SENTENCES["score"])
     if not parts:
         parts.append(SENTENCES["nothing"])
     return {"en": " ".join(p[0] for p in parts), "de": " ".join(p[1] for p in parts)} | values
+
+
+def _ends(table: pd.DataFrame) -> tuple[float, float]:
+    return table["low"].iloc[0], table["high"].iloc[0]
 
 
 SENTENCES = {
@@ -111,6 +120,12 @@ SENTENCES = {
         "each.",
         "Kunden gaben in zwölf Monaten {sold.n:count} Bestellungen über {sold.value:money} auf, je "
         "{sold.average_order_value:money}.",
+    ),
+    "stay": (
+        "The customers of the twelve months before spent {stay.net_revenue_retention:share} of what they spent "
+        "then (95% interval {spread}).",
+        "Die Kunden der zwölf Monate davor gaben {stay.net_revenue_retention:share} dessen aus, was sie damals "
+        "ausgaben (95-%-Intervall {spread}).",
     ),
     "score": (
         "The net promoter score is {score.net_promoter_score:points} points (95% interval {interval}, "
@@ -149,182 +164,17 @@ def _new_customers(page: Page) -> Html | None:
     return page.card(now, "n", compare=before, against="year", label=NEW)
 
 
-def acquisition(book: Book) -> pd.DataFrame:
-    """`customer_acquisition_cost` of the last full quarters; unknown where costs do not reach back so far.
-
-    The costs of a quarter's customers lie `lag_months` before it; a quarter of which a part lies before the
-    first month with costs has no figure, because its customers would look cheap.
-    """
-    span = full_quarters(book)
-    table = book.kpi(customer_acquisition_cost, by="quarter", period=span)
-    inside = table["quarter"].between(pd.Timestamp(span.start), pd.Timestamp(span.last_day))
-    table = table[inside].reset_index(drop=True)
-    first = book.costs.aggregate("date_trunc('month', min(cost_date))::DATE").fetchall()[0][0]
-    lagged = [
-        start - pd.DateOffset(months=int(lag))
-        for start, lag in zip(table["quarter"], table["lag_months"], strict=True)
-    ]
-    known = pd.Series(lagged, index=table.index, dtype="datetime64[ns]") >= pd.Timestamp(first)
-    figures = ["cost", "customer_acquisition_cost"]
-    return table.assign(**{name: table[name].where(known) for name in figures})
-
-
-def lag(page: Page, table: pd.DataFrame) -> dict[str, Any]:
-    """The arguments of `page.text`: how costs are set against the customers that they won."""
-    months = int(table["lag_months"].iloc[0]) if len(table) else 0
-    if not months:
-        return {
-            "en": "Costs are set against the customers won in the same month.",
-            "de": "Kosten stehen den im selben Monat gewonnenen Kunden gegenüber.",
-        }
-    return {
-        "en": "A new customer is won {lag} after the lead came in (median), so the costs are those of "
-        "{lag} earlier.",
-        "de": "Vom Lead bis zum gewonnenen Neukunden vergehen im Median {lag}; die Kosten sind deshalb um "
-        "{lag} versetzt.",
-        "lag": page.words.fmt(months, "months"),
-    }
-
-
-def costs(book: Book) -> pd.DataFrame:
-    """Costs of the last full quarters by type: `quarter`, `cost_type`, `cost` (currency units)."""
-    span = full_quarters(book)
-    inside = book.costs.filter(f"cost_date >= DATE '{span.start}' AND cost_date < DATE '{span.end}'")
-    start = book.config.fiscal_year_start_month - 1
-    quarter = f"date_trunc('quarter', cost_date - INTERVAL {start} MONTH) + INTERVAL {start} MONTH"
-    made = inside.aggregate(f"({quarter})::TIMESTAMP AS quarter, cost_type, sum(amount_base_cents) AS cents")
-    table: pd.DataFrame = made.df()
-    table = table.sort_values(["quarter", "cost_type"], ignore_index=True)
-    table["cost"] = table["cents"].astype("float64") / 100
-    return table[["quarter", "cost_type", "cost"]]
-
-
-def sources(page: Page) -> pd.DataFrame:
-    """What each lead source brought in the last twelve months, the most won value first.
+def kept(book: Book, period: Period, by: str | None = None) -> pd.DataFrame:
+    """Net and gross retention of the revenue of the customers of the year before, side by side.
 
     Returns
     -------
-    `lead_source`, `visits` (unknown where the web tells nothing), `leads`, `sql` (of those leads so far),
-    `won`, `win_rate`, `low`, `high`, `bookings`; `n` is the number of closed deals.
+    The table of `net_revenue_retention` with the column `gross_revenue_retention`.
     """
-    book, span = page.book, page.last_12
-    won = book.kpi(win_rate, by="lead_source", period=span)[
-        ["lead_source", "won", "win_rate", "low", "high", "n"]
-    ]
-    table: pd.DataFrame = won.merge(
-        book.kpi(bookings, by="lead_source", period=span)[["lead_source", "bookings"]],
-        on="lead_source",
-        how="outer",
+    net, gross = (
+        book.kpi(kpi, by=by, period=period) for kpi in (net_revenue_retention, gross_revenue_retention)
     )
-    if book.has("leads"):
-        table = table.merge(_leads(book, span), on="lead_source", how="outer")
-    if book.has("web_traffic"):
-        table = table.merge(_visits(book, span, set(table["lead_source"])), on="lead_source", how="outer")
-    for column in ("visits", "leads", "sql"):
-        table[column] = table.get(column, pd.Series(float("nan"), index=table.index))
-    columns = ["lead_source", "visits", "leads", "sql", "won", "win_rate", "low", "high", "n", "bookings"]
-    return table[columns].sort_values("bookings", ascending=False, na_position="last", ignore_index=True)
-
-
-def _leads(book: Book, span: Period) -> pd.DataFrame:
-    """Leads that came in, and how many of them sales has accepted as an opportunity so far."""
-    inside = book.leads.filter(f"created_date >= DATE '{span.start}' AND created_date < DATE '{span.end}'")
-    made = inside.aggregate(
-        "coalesce(lead_source, '(missing)') AS lead_source, count(*) AS leads, count(sql_at) AS sql"
-    )
-    table: pd.DataFrame = made.df()
-    return table
-
-
-def _visits(book: Book, span: Period, known: set[str]) -> pd.DataFrame:
-    """Visits by lead source; through a channel that is none itself, they count for the website."""
-    inside = book.web_traffic.filter(f"date >= DATE '{span.start}' AND date < DATE '{span.end}'")
-    table: pd.DataFrame = inside.aggregate("channel_group AS channel, sum(sessions) AS visits").df()
-    own = table["channel"].isin(known) | (WEBSITE not in known)
-    table["lead_source"] = table["channel"].where(own, WEBSITE)
-    return table.groupby("lead_source", as_index=False).agg(visits=("visits", "sum"))
-
-
-def campaigns(book: Book) -> pd.DataFrame:
-    """What each campaign has cost and brought so far, the dearest first.
-
-    Formula: cost per won deal = costs booked on the campaign up to now / won deals that name it.
-
-    Returns
-    -------
-    One row per campaign with costs: `campaign_name`, `cost`, `leads`, `open`, `won`, `bookings`,
-    `cost_per_won` (currency units; unknown without a won deal).
-    """
-    spent: pd.DataFrame = (
-        book.costs.filter("campaign_id IS NOT NULL")
-        .aggregate("campaign_id, sum(amount_base_cents) AS cents")
-        .df()
-    )
-    named = book.campaigns.project("campaign_id, campaign_name").df()
-    table = spent.merge(named, on="campaign_id").merge(_brought(book), on="campaign_id", how="left")
-    counts = ["leads", "open", "won"]
-    table[counts] = table[counts].fillna(0).astype("int64")
-    table["bookings"] = table["won_cents"].fillna(0).astype("float64") / 100
-    table["cost"] = table["cents"].astype("float64") / 100
-    table["cost_per_won"] = table["cost"] / table["won"].where(table["won"] > 0)
-    columns = ["campaign_name", "cost", *counts, "bookings", "cost_per_won"]
-    return table.sort_values(["cost", "campaign_name"], ascending=[False, True])[columns].reset_index(
-        drop=True
-    )
-
-
-def _brought(book: Book) -> pd.DataFrame:
-    """Leads, open and won deals of each campaign."""
-    deals = book.deals.filter("campaign_id IS NOT NULL").aggregate(
-        "campaign_id, count(*) FILTER (status = 'open') AS open, count(*) FILTER (status = 'won') AS won, "
-        "sum(amount_base_cents) FILTER (status = 'won') AS won_cents"
-    )
-    leads = book.leads.filter("campaign_id IS NOT NULL").aggregate("campaign_id, count(*) AS leads")
-    found: pd.DataFrame = deals.df()
-    return found.merge(leads.df(), on="campaign_id", how="outer")
-
-
-def placed(book: Book) -> DuckDBPyRelation:
-    """The orders that count, each with `buyer`: `new` for the first order of its account, else `known`."""
-    counted = book.orders.filter(PLACED)
-    numbered = counted.project(
-        "*, row_number() OVER (PARTITION BY account_id ORDER BY order_date, order_id) AS nth"
-    )
-    return numbered.project(
-        "*, CASE WHEN account_id IS NULL THEN NULL WHEN nth = 1 THEN 'new' ELSE 'known' END AS buyer"
-    )
-
-
-def buyers(book: Book) -> pd.DataFrame:
-    """Orders of the last full quarters by new and known customers: `quarter`, `buyer`, `orders`."""
-    start = book.config.fiscal_year_start_month
-    table = average_order_value(
-        placed(book), by=["quarter", "buyer"], period=full_quarters(book), fiscal_year_start=start
-    )
-    return table.rename(columns={"n": "orders"})[["quarter", "buyer", "orders", "value"]]
-
-
-def segments(page: Page) -> pd.DataFrame:
-    """Customers and orders by segment in the last twelve months, the largest order value first.
-
-    Returns
-    -------
-    `segment`, `accounts` (that ordered), `orders`, `order_value`, `average_order_value`, `low`, `high`
-    of it.
-    """
-    book, span = page.book, page.last_12
-    orders = book.orders.filter(PLACED).filter(
-        f"order_date >= DATE '{span.start}' AND order_date < DATE '{span.end}'"
-    )
-    who: pd.DataFrame = orders.aggregate(
-        "coalesce(segment, '(missing)') AS segment, count(DISTINCT account_id) AS accounts"
-    ).df()
-    value = book.kpi(average_order_value, by="segment", period=span).rename(
-        columns={"n": "orders", "value": "order_value"}
-    )
-    columns = ["segment", "orders", "order_value", "average_order_value", "low", "high"]
-    table = who.merge(value[columns], on="segment", how="right")
-    return table.sort_values("order_value", ascending=False, na_position="last", ignore_index=True)
+    return net.assign(gross_revenue_retention=gross["gross_revenue_retention"])
 
 
 def content(page: Page) -> pd.DataFrame:
@@ -345,50 +195,7 @@ def asked(book: Book, **options: Any) -> pd.DataFrame:
     """`net_promoter_score` of the surveys with the segment of the account that answered."""
     accounts = book.accounts.project("account_id, segment").set_alias("a")
     surveys = book.surveys.set_alias("s").join(accounts, "s.account_id = a.account_id", how="left")
-    start = book.config.fiscal_year_start_month
-    return net_promoter_score(surveys.project("s.*, a.segment"), fiscal_year_start=start, **options)
-
-
-def sale_types(page: Page) -> pd.DataFrame:
-    """What order lines sell: new business, upsell, cross-sell, renewal; the largest value first.
-
-    Formula: value of the lines of a type / value of all lines of orders that were not cancelled or returned,
-    in the last twelve months, and beside it in the twelve months before.
-
-    Returns
-    -------
-    `sale_type`, `order_lines`, `line_value` (currency units), `share`, `share_before`; empty where no
-    line names its type.
-    """
-    book, span = page.book, page.last_12
-    if (
-        not book.has("order_lines")
-        or not book.order_lines.filter("sale_type IS NOT NULL").limit(1).fetchall()
-    ):
-        return pd.DataFrame(columns=["sale_type", "order_lines", "line_value", "share", "share_before"])
-    now, ago = _lines(book, span), _lines(book, span.shifted(-12))
-    table = now.merge(
-        ago[["sale_type", "share"]].rename(columns={"share": "share_before"}), on="sale_type", how="left"
-    )
-    return table.sort_values("line_value", ascending=False, ignore_index=True)
-
-
-def sold(page: Page) -> Html:
-    """The table of `sale_types`; nothing where no line names its type."""
-    table = sale_types(page)
-    return page.table(table, title=SOLD) if len(table) else Html("", "")
-
-
-def _lines(book: Book, span: Period) -> pd.DataFrame:
-    counted = book.orders.filter(PLACED).project("order_id, order_date AS day").set_alias("o")
-    lines = book.order_lines.set_alias("l").join(counted, "l.order_id = o.order_id")
-    inside = lines.filter(f"o.day >= DATE '{span.start}' AND o.day < DATE '{span.end}'")
-    table: pd.DataFrame = inside.aggregate(
-        "coalesce(l.sale_type, '(missing)') AS sale_type, count(*) AS order_lines, "
-        "sum(l.line_amount_base_cents)::DOUBLE / 100 AS line_value"
-    ).df()
-    whole = table["line_value"].sum()
-    return table.assign(share=table["line_value"] / whole if whole > 0 else float("nan"))
+    return book.kpi(net_promoter_score, surveys=surveys.project("s.*, a.segment"), **options)
 
 
 def measures(page: Page) -> list[Measure | None]:

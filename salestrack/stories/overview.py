@@ -17,7 +17,8 @@ from salestrack.kpis import (
 )
 from salestrack.periods import Period
 from salestrack.stories import team
-from salestrack.stories.pipeline import ahead, stock
+from salestrack.stories.coverage import ahead
+from salestrack.stories.pipeline import stock
 from salestrack.stories.pressing import CLOSE_TO_PLAN, candidates, coverage, most_pressing
 from salestrack.stories.revenue import growth, result
 

@@ -1,21 +1,25 @@
-"""What page 3 says of the pipeline: what stands open, what changed, and whether it is enough.
+"""What page 3 says of the pipeline: what stands open, what changed, and how far it can be trusted.
 
 Sentences are given as the arguments of `page.text`, so that they can be read and tested as plain values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from salestrack.i18n import Words
-from salestrack.kpis import open_pipeline, pipeline_coverage, win_rate
+from salestrack.i18n import Words, is_unknown
+from salestrack.kpis import (
+    open_pipeline,
+    pipeline_coverage,
+    pipeline_hygiene,
+    pipeline_waterfall,
+    push_rate,
+    win_rate,
+)
 from salestrack.periods import Period
-from salestrack.prepare import cents
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
@@ -25,33 +29,44 @@ if TYPE_CHECKING:
     from salestrack.markup import Html
     from salestrack.page import Page
 
-QUARTERS = 8  # past quarters that "enough" is measured by
-LEAST_QUARTERS = 4
-OFTEN_PUSHED = 3
 TOP_HEAVY = 0.4  # share of the five largest deals from which a pipeline hangs on them
 CLOSE = {
     "en": "Open pipeline by month of the expected close",
     "de": "Offene Pipeline nach Monat des erwarteten Abschlusses",
 }
-TEAMS = {
-    "en": "Coverage of the quarter by team, against what past quarters needed from this day on",
-    "de": "Deckung des Quartals nach Team, gegen den Bedarf früherer Quartale ab diesem Tag",
-}
 PUSHES = {
     "en": "Win rate: deals closed in the last 24 months after as many moves of the close to a later month.",
     "de": "Abschlussquote: in den letzten 24 Monaten geschlossene Deals nach ebenso vielen Verschiebungen in "
-    "einen "
-    "späteren Monat.",
+    "einen späteren Monat.",
 }
-_STANDING = """
-SELECT t.day, v.deal_id, v.expected_close_date,
-       {cents} AS cents
-FROM days t
-JOIN versions v ON v.status = 'open'
-     AND v.valid_from < t.instant AND (v.valid_to IS NULL OR v.valid_to >= t.instant)
-ASOF LEFT JOIN (SELECT from_currency_code, rate, rate_date FROM rates WHERE to_currency_code = '{base}') r
-     ON r.from_currency_code = v.currency_code AND t.day >= r.rate_date
-"""
+CREATED = {
+    "en": "Each deal counts with the first amount entered for it, at the exchange rate of that day; the step "
+    "above counts it at the rate of the start of the month.",
+    "de": "Jeder Deal zählt mit dem ersten dafür erfassten Betrag zum Wechselkurs des Tages; der Schritt oben "
+    "zählt ihn zum Kurs vom Anfang des Monats.",
+}
+MONTH_ENDS = {
+    "en": "By chance about one date in 30 is the last of a month; a far larger share suggests dates that "
+    "nobody agreed on.",
+    "de": "Durch Zufall fällt etwa jeder dreißigste Termin auf den Monatsletzten; deutlich mehr spricht für "
+    "Termine, die niemand vereinbart hat.",
+}
+SLIPPED = {
+    "en": "Deals that were open at the start of the month and to close in it; those still open at its end were "
+    "pushed. Pulled in: to close later or undated, but won in the month or moved into it.",
+    "de": "Deals, die am Anfang des Monats offen waren und in ihm schließen sollten; was an seinem Ende noch "
+    "offen war, gilt als verschoben. Hereingezogen: sollte später schließen oder hatte keinen Termin, wurde "
+    "aber im Monat gewonnen oder in ihn verlegt.",
+}
+LABELS = {
+    "due_then": {"en": "Were to close", "de": "Sollten schließen"},
+    "pushed": {"en": "Pushed", "de": "Verschoben"},
+    "past_due": {"en": "of which past due", "de": "davon überfällig"},
+    "push_value_share": {"en": "By value", "de": "Nach Wert"},
+    "median_push_days": {"en": "Median push", "de": "Verschiebung im Median"},
+    "pulled_in": {"en": "Pulled in", "de": "Hereingezogen"},
+    "checked": {"en": "Checked", "de": "Geprüft"},
+}
 
 
 def open_deals(book: Book) -> DuckDBPyRelation:
@@ -59,130 +74,19 @@ def open_deals(book: Book) -> DuckDBPyRelation:
     return book.deals.filter("status = 'open'")
 
 
-def standing(book: Book, days: Iterable[date]) -> pd.DataFrame:
-    """Every deal that stood open at the end of each day, in its state and at the exchange rate of that day.
-
-    Returns
-    -------
-    One row per day and deal: `day`, `deal_id`, `expected_close_date`, `cents` (hundredths of the reporting
-    currency, NA without an amount).
-    """
-    zone, utc = ZoneInfo(book.config.time_zone), ZoneInfo("UTC")
-    found = sorted(set(days))
-    ends = [datetime.combine(day + timedelta(days=1), time(), zone).astimezone(utc) for day in found]
-    days_ = pd.DataFrame(
-        {"day": pd.to_datetime(found), "instant": [end.replace(tzinfo=None) for end in ends]}
-    )
-    rate = f"CASE WHEN v.currency_code = '{book.config.currency}' THEN 1 ELSE r.rate END"
-    sql = _STANDING.format(cents=cents("v.amount", rate), base=book.config.currency)
-    return _query(book, days_, sql)
-
-
-def _query(book: Book, days: pd.DataFrame, sql: str) -> pd.DataFrame:
-    """The result of a query that finds `versions`, and `days` and `rates` by their names here."""
-    rates = book.exchange_rates  # noqa: F841
-    found: Any = book.deal_versions.query("versions", sql)
-    frame: pd.DataFrame = found.df()
-    return frame.astype({"cents": "Int64"})
-
-
 def stock(book: Book, months: int = 13) -> pd.DataFrame:
-    """The open pipeline at the end of each of the last months: `month`, `open_pipeline`, `n`."""
-    ends = {month.last_day: month.start for month in book.month.trailing(months).each_month()}
-    rows = standing(book, ends)
-    table = rows.groupby("day").agg(open_pipeline=("cents", "sum"), n=("deal_id", "size")).reset_index()
-    starts = [pd.Timestamp(ends[day.date()]) for day in table["day"]]
-    return pd.DataFrame(
-        {"month": starts, "open_pipeline": table["open_pipeline"].astype(float) / 100, "n": table["n"]}
-    )
+    """The open pipeline at the end of each of the last months: `month`, `open_pipeline`, `n`.
 
-
-def ahead(page: Page) -> Period:
-    """The quarter that can still be changed: the running one, on its last day the next one."""
-    over = page.quarter.last_day <= page.book.as_of
-    return page.quarter.shifted(3) if over else page.quarter
-
-
-def coverage(page: Page, quarter: Period) -> pd.DataFrame:
-    """Coverage of a quarter and of the one after it, with the day; unknown where no quota is set.
-
-    Returns
-    -------
-    Two rows: `quarter` (its start) and the columns of `pipeline_coverage`; none without deals.
+    They are the two ends of `pipeline_waterfall`, of every other month; months without an open deal are left out.
     """
-    if not page.book.has("deals", "quotas"):
-        return pd.DataFrame()
-    spans = [quarter, quarter.shifted(3)]
-    parts = [page.book.kpi(pipeline_coverage, period=span) for span in spans]
-    table: pd.DataFrame = pd.concat(parts, ignore_index=True)
-    unset = table["note"] == "no_quota"
-    table["quota"], table["remaining"] = table["quota"].mask(unset), table["remaining"].mask(unset)
-    table["quarter"] = [pd.Timestamp(span.start) for span in spans]
-    return table
-
-
-def shown(cover: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `coverage` that a reader needs, the day as `31 / 92`."""
-    if cover.empty:
-        return cover
-    day = cover["day"].astype("str") + " / " + cover["days"].astype("str")
-    names = ["quarter", "day_of", "quota", "remaining", "open_value", "pipeline_coverage", "note"]
-    return cover.assign(day_of=day, note=cover["note"].replace("no_quota", ""))[names]
-
-
-def record(book: Book, quarter: Period, quarters: int = QUARTERS) -> pd.DataFrame:
-    """What the rest of each past quarter brought per euro that stood open for it on the same day.
-
-    Formula: yield = won from that day to the quarter's end, deals not yet created then included / value then
-    open and expected to close in that time. Quarters in which nothing stood open are left out.
-
-    Returns
-    -------
-    One row per quarter, oldest first: `quarter`, `day`, `open_value`, `won_later` (currency units), `yield`.
-    """
-    passed = (book.as_of - quarter.start).days
-    past = [quarter.shifted(-3 * back) for back in range(1, quarters + 1)]
-    spans = {
-        span.start + timedelta(days=min(passed, span.days - 1)): span
-        for span in past
-        if span.last_day <= book.as_of
-    }
-    if not spans or not book.has("deals"):
-        return pd.DataFrame(columns=["quarter", "day", "open_value", "won_later", "yield"])
-    open_then = standing(book, spans)
-    won = book.deals.filter("status = 'won'").project("closed_date, amount_base_cents").df()
-    rows = [
-        _yield(open_then[open_then["day"] == pd.Timestamp(day)], won, day, spans[day])
-        for day in sorted(spans)
-    ]
-    table = pd.DataFrame(rows)
-    return table[table["open_value"] > 0].reset_index(drop=True)
-
-
-def _yield(open_then: pd.DataFrame, won: pd.DataFrame, day: date, span: Period) -> dict[str, Any]:
-    due, closed = pd.to_datetime(open_then["expected_close_date"]), pd.to_datetime(won["closed_date"])
-    first, end = pd.Timestamp(max(day, span.start)), pd.Timestamp(span.end)
-    value = float(open_then.loc[(due >= first) & (due < end), "cents"].sum()) / 100
-    later = float(won.loc[(closed > pd.Timestamp(day)) & (closed < end), "amount_base_cents"].sum()) / 100
-    share = later / value if value else float("nan")
-    return {
-        "quarter": pd.Timestamp(span.start),
-        "day": pd.Timestamp(day),
-        "open_value": value,
-        "won_later": later,
-        "yield": share,
-    }
-
-
-def needed(past: pd.DataFrame) -> float | None:
-    """The coverage that the record asks for on this day: 1 / median yield; None without a record.
-
-    >>> needed(pd.DataFrame({"yield": [0.5, 0.25, 0.5, 1.0]})), needed(pd.DataFrame({"yield": [0.5]}))
-    (2.0, None)
-    """
-    known = past["yield"].astype(float)
-    middle = float(known.median()) if len(known) >= LEAST_QUARTERS else 0.0
-    return 1 / middle if middle > 0 else None
+    ends: list[dict[str, Any]] = []
+    for month in list(book.month.trailing(months).each_month())[::-2]:
+        bars = book.kpi(pipeline_waterfall, period=month, scope=None).set_index("bar")
+        for bar, of in (("open_end", month), ("open_start", month.shifted(-1))):
+            row = {"value": 0.0, "n": 0} if bars.empty else bars.loc[bar]
+            ends.append({"month": pd.Timestamp(of.start), "open_pipeline": row["value"], "n": row["n"]})
+    table = pd.DataFrame(ends[:months]).sort_values("month")
+    return table[table["n"] > 0].astype({"n": "int64"}).reset_index(drop=True)
 
 
 def overview(now: pd.DataFrame) -> dict[str, Any]:
@@ -202,73 +106,6 @@ def overview(now: pd.DataFrame) -> dict[str, Any]:
         "late": int(row["past_due"]),
         "share": share,
     }
-
-
-def enough(cover: pd.DataFrame, past: pd.DataFrame) -> dict[str, Any]:
-    """Whether the first quarter of `cover` is covered, by the yields of past quarters on the same day."""
-    if cover.empty:
-        return {"en": "", "de": ""}
-    row = cover.iloc[0]
-    values = {"quarter": row["quarter"], "open": float(row["open_value"]), "left": float(row["remaining"])}
-    if row["note"] == "no_quota":
-        return {
-            "en": "No quota is set for {quarter:quarter}, so it cannot be said whether {open:money} are "
-            "enough.",
-            "de": "Für {quarter:quarter} ist keine Quote gesetzt; ob {open:money} reichen, lässt sich nicht "
-            "sagen.",
-            **values,
-        }
-    if row["note"] == "target_met":
-        return {
-            "en": "The quota of {quarter:quarter} is met already; another {open:money} are open for it.",
-            "de": "Die Quote für {quarter:quarter} ist bereits erreicht; weitere {open:money} stehen dafür "
-            "offen.",
-            **values,
-        }
-    said = {
-        key: f"{text} {rest}" for (key, text), rest in zip(_OPEN_FOR.items(), _verdict(past), strict=True)
-    }
-    yields = past["yield"].astype(float)
-    reached = int((yields * values["open"] >= values["left"]).sum())
-    values |= {
-        "coverage": float(row["pipeline_coverage"]),
-        "needed": needed(past),
-        "reached": reached,
-        "past": len(past),
-        "day": int(row["day"]),
-        "days": int(row["days"]),
-    }
-    return {**said, **values, "low": yields.min(), "high": yields.max()}
-
-
-_OPEN_FOR = {
-    "en": "For {quarter:quarter} (day {day} of {days}) {open:money} are expected to close against "
-    "{left:money} still "
-    "missing: coverage {coverage:ratio}.",
-    "de": "Für {quarter:quarter} (Tag {day} von {days}) sollen {open:money} schließen, es fehlen noch "
-    "{left:money}: "
-    "Deckung {coverage:ratio}.",
-}
-
-
-def _verdict(past: pd.DataFrame) -> tuple[str, str]:
-    if needed(past) is None:
-        return (
-            "Too few past quarters are known to say which coverage is enough.",
-            "Es sind zu wenige frühere Quartale bekannt, um zu sagen, welche Deckung reicht.",
-        )
-    return (
-        "From the same day on, the last {past} quarters brought {low:share} to {high:share} of the value "
-        "then open, new "
-        "deals included; with the yield of {reached} of these {past} quarters it would be enough (median "
-        "need: "
-        "{needed:ratio}).",
-        "Vom selben Tag an brachten die letzten {past} Quartale {low:share} bis {high:share} des damals "
-        "offenen Werts, neue "
-        "Deals eingeschlossen; mit der Ausbeute von {reached} dieser {past} Quartale würde es reichen "
-        "(mittlerer Bedarf: "
-        "{needed:ratio}).",
-    )
 
 
 def cards(page: Page, now: pd.DataFrame, cover: pd.DataFrame) -> list[Html]:
@@ -297,58 +134,31 @@ _DAY = {"en": "{quarter}, day {day} of {days}", "de": "{quarter}, Tag {day} von 
 
 
 def changes(book: Book, words: Words) -> pd.DataFrame:
-    """How the open pipeline of the last month's end became today's.
+    """How the open pipeline of the last month's end became today's: the bars of `pipeline_waterfall` in words.
 
     Returns
     -------
-    `step`, `deals`, `value`: open then, created, reopened, amounts changed, won, lost, deleted, open now.
-    Every deal leaves with the value it had at the start, so that the steps add up exactly.
+    `step`, `deals`, `value` (with its sign, so that the steps add up); bars without a deal are left out, the
+    two ends never.
     """
-    start = book.month.start - timedelta(days=1)
-    return waterfall(
-        standing(book, [start]),
-        book.deals.project("deal_id, status, amount_base_cents, created_date").df(),
-        start,
-        words,
-    )
-
-
-def waterfall(before: pd.DataFrame, now: pd.DataFrame, start: date, words: Words) -> pd.DataFrame:
-    """`changes` of two states: deals open at the end of `start` (`deal_id`, `cents`), all deals of today."""
-    both = before[["deal_id", "cents"]].merge(
-        now, on="deal_id", how="outer", indicator="seen", validate="one_to_one"
-    )
-    was, is_open = both["seen"] != "right_only", both["status"] == "open"
-    old = both["cents"].fillna(0).astype("int64")
-    new = both["amount_base_cents"].fillna(0).astype("int64").where(is_open, 0)
-    fresh = pd.to_datetime(both["created_date"]) > pd.Timestamp(start)
-    steps = [
-        ("open_before", was, old),
-        ("created", ~was & is_open & fresh, new),
-        ("reopened", ~was & is_open & ~fresh, new),
-        ("amounts", was & is_open & (new != old), new - old),
-        ("won", was & (both["status"] == "won"), -old),
-        ("lost", was & (both["status"] == "lost"), -old),
-        ("deleted", both["seen"] == "left_only", -old),
-        ("open_now", is_open, new),
-    ]
-    rows = [
-        (_STEPS[name][words.language], int(mask.sum()), float(value[mask].sum()) / 100)
-        for name, mask, value in steps
-    ]
-    kept = [row for row in rows if row[1] or row in (rows[0], rows[-1])]
-    return pd.DataFrame(kept, columns=["step", "deals", "value"])
+    bars = book.kpi(pipeline_waterfall, period=book.month, scope=None)
+    kept = bars[(bars["n"] > 0) | (bars["sign"] == 0)]
+    steps = [_STEPS[bar][words.language] for bar in kept["bar"]]
+    told = {"step": steps, "deals": kept["n"].tolist(), "value": kept["pipeline_waterfall"].tolist()}
+    return pd.DataFrame(told)
 
 
 _STEPS = {
-    "open_before": {"en": "Open at the end of last month", "de": "Offen am Ende des Vormonats"},
-    "created": {"en": "New and still open", "de": "Neu und noch offen"},
+    "open_start": {"en": "Open at the end of last month", "de": "Offen am Ende des Vormonats"},
+    "created": {"en": "New", "de": "Neu"},
     "reopened": {"en": "Reopened", "de": "Wieder geöffnet"},
-    "amounts": {"en": "Amount or exchange rate changed", "de": "Betrag oder Wechselkurs geändert"},
+    "amount_up": {"en": "Amount raised", "de": "Betrag erhöht"},
+    "fx": {"en": "Exchange rate", "de": "Wechselkurs"},
     "won": {"en": "Won", "de": "Gewonnen"},
     "lost": {"en": "Lost", "de": "Verloren"},
+    "amount_down": {"en": "Amount lowered", "de": "Betrag gesenkt"},
     "deleted": {"en": "Deleted", "de": "Gelöscht"},
-    "open_now": {"en": "Open now", "de": "Jetzt offen"},
+    "open_end": {"en": "Open now", "de": "Jetzt offen"},
 }
 
 
@@ -403,40 +213,52 @@ def cuts(book: Book, words: Words, names: Sequence[str] = ("team", "territory", 
     return pd.concat(parts, ignore_index=True)[columns]
 
 
-def hygiene(deals: pd.DataFrame, as_of: date, words: Words) -> pd.DataFrame:
-    """What the open deals lack, one row per rule: `check`, `deals`, `share`, `open_value`.
+def hygiene(book: Book, words: Words) -> pd.DataFrame:
+    """What the open deals lack, one row per check of `pipeline_hygiene`.
 
-    Parameters
-    ----------
-    deals : open deals with `expected_close_date`, `amount_base_cents`, `pushes`
+    Returns
+    -------
+    `check` (in words, with its limit in days), `deals` (that fail), `checked` (deals to which the check applies),
+    `share` (of these), `open_value` (of those that fail), `note`.
     """
-    due = pd.to_datetime(deals["expected_close_date"])
-    rules = {
-        "past_due": due < pd.Timestamp(as_of),
-        "undated": due.isna(),
-        "without_amount": deals["amount_base_cents"].isna(),
-        "pushed": deals["pushes"] >= OFTEN_PUSHED,
-    }
-    value = deals["amount_base_cents"].astype(float).fillna(0) / 100
-    whole = len(deals) or float("nan")
-    rows = [
-        (
-            _CHECKS[name][words.language].format(times=OFTEN_PUSHED),
-            int(mask.sum()),
-            mask.sum() / whole,
-            value[mask].sum(),
-        )
-        for name, mask in rules.items()
-    ]
-    return pd.DataFrame(rows, columns=["check", "deals", "share", "open_value"])
+    rows = book.kpi(pipeline_hygiene).set_index("check")
+    rows = rows.reindex([check for check in _CHECKS if check in rows.index])
+    checks = [_check(name, limit, words) for name, limit in rows["limit"].items()]
+    rows = rows.rename(
+        columns={"failing": "deals", "n": "checked", "pipeline_hygiene": "share", "value": "open_value"}
+    )
+    columns = ["check", "deals", "checked", "share", "open_value", "note"]
+    return rows.reset_index(drop=True).assign(check=checks)[columns]
+
+
+def _check(name: Any, limit: float, words: Words) -> str:
+    text = _CHECKS[name][words.language]
+    return text if is_unknown(limit) else f"{text} ({words.fmt(limit, 'days')})"
 
 
 _CHECKS = {
     "past_due": {"en": "Expected close is past", "de": "Abschlusstermin überschritten"},
-    "undated": {"en": "No expected close", "de": "Kein Abschlusstermin"},
-    "without_amount": {"en": "No amount", "de": "Kein Betrag"},
-    "pushed": {"en": "Pushed {times} times or more", "de": "Mindestens {times}-mal verschoben"},
+    "no_amount": {"en": "No amount", "de": "Kein Betrag"},
+    "no_next_step": {"en": "No next step", "de": "Kein nächster Schritt"},
+    "no_activity": {"en": "No activity of late", "de": "Zuletzt keine Aktivität"},
+    "too_old": {
+        "en": "Older than 95% of the won deals were",
+        "de": "Älter, als es 95 % der gewonnenen Deals waren",
+    },
+    "month_end": {"en": "To close on the last of a month", "de": "Abschlusstermin am Monatsletzten"},
 }
+
+
+def slipped(book: Book, span: Period) -> pd.DataFrame:
+    """`push_rate` of each month of a span: `month` and what a reader needs of its columns."""
+    months = [
+        book.kpi(push_rate, period=month).assign(month=pd.Timestamp(month.start))
+        for month in span.each_month()
+    ]
+    table = pd.concat(months, ignore_index=True)
+    table = table.rename(columns={"n": "due_then", "push_rate_by_value": "push_value_share"})
+    names = ["month", "due_then", "pushed", "past_due", "push_rate", "low", "high", "push_value_share"]
+    return table[[*names, "median_push_days", "pulled_in", "note"]]
 
 
 def pushed(book: Book, period: Period, most: int = 4) -> pd.DataFrame:

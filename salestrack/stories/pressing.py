@@ -16,6 +16,7 @@ from salestrack.kpis import (
     net_promoter_score,
     open_pipeline,
     pipeline_coverage,
+    pipeline_hygiene,
     quota_attainment,
     revenue_growth,
     sales_cycle,
@@ -23,7 +24,7 @@ from salestrack.kpis import (
     share_of_reps_at_quota,
     win_rate,
 )
-from salestrack.stories.pipeline import ahead
+from salestrack.stories.coverage import ahead
 from salestrack.stories.revenue import growth
 
 if TYPE_CHECKING:
@@ -159,9 +160,6 @@ def _plan(page: Page) -> Iterator[Candidate | None]:
 def _deals(page: Page) -> Iterator[Candidate | None]:
     """Pipeline and winning: coverage, overdue deals, few large deals, win rate, sales cycle."""
     book, goals, ago = page.book, page.book.config.goals, page.last_12.shifted(-12)
-    pipeline = book.kpi(open_pipeline)
-    value = pipeline["open_pipeline"].where(pipeline["open_pipeline"] > 0)
-    pipeline = pipeline.assign(past_due_share=pipeline["past_due_value"] / value)
     if book.has("quotas"):
         yield candidate(
             page,
@@ -174,17 +172,17 @@ def _deals(page: Page) -> Iterator[Candidate | None]:
         )
     yield candidate(
         page,
-        pipeline,
+        past_due(book.kpi(pipeline_hygiene)),
         "past_due_share",
         above=PAST_DUE,
         owner="sales_operations",
-        metric=open_pipeline,
+        metric=pipeline_hygiene,
         en="Give every overdue deal a new date with a next step, or close it.",
         de="Jedem überfälligen Deal einen neuen Termin mit nächstem Schritt geben oder ihn schließen.",
     )
     yield candidate(
         page,
-        pipeline,
+        book.kpi(open_pipeline),
         "top5_share",
         above=LARGEST_DEALS,
         owner="sales_manager",
@@ -301,6 +299,17 @@ def _work(page: Page) -> Iterator[Candidate | None]:
             en="Call back the detractors of the last quarter and settle what recurs.",
             de="Die Detraktoren des letzten Quartals zurückrufen und abstellen, was sich wiederholt.",
         )
+
+
+def past_due(hygiene: pd.DataFrame) -> pd.DataFrame:
+    """Share of the dated open value that is past the day on which it was to close, from `pipeline_hygiene`.
+
+    >>> past_due(pd.DataFrame({"check": ["no_amount", "past_due"], "value_share": [0.0, 0.07]}))
+       past_due_share
+    0            0.07
+    """
+    rows = hygiene[hygiene["check"] == "past_due"].reset_index(drop=True)
+    return rows[["value_share"]].rename(columns={"value_share": "past_due_share"})
 
 
 def stalled(leakage: pd.DataFrame) -> pd.DataFrame:

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salestrack.i18n import Words
-from salestrack.kpis import average_deal_size, average_order_value, bookings, revenue_growth
+from salestrack.kpis import (
+    average_deal_size,
+    average_order_value,
+    bookings,
+    concentration,
+    deal_size_change,
+    revenue_growth,
+)
 from salestrack.periods import Period, PeriodLike
+from salestrack.stories.orders import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +25,9 @@ if TYPE_CHECKING:
     from salestrack.page import Page
     from salestrack.show import Html, Measure
 
-VOID = "('cancelled', 'returned')"
+UNSURE = ("previous", "revenue_growth", "per_working_day", "constant_currency")
+ASIDE = ("constant_currency", "at_previous_rates", "own_rate_share")
 VIEWS = ("team", "territory", "segment", "deal_type")
-LARGEST = 5  # customers whose share of the whole is told
 
 
 def order_value(
@@ -56,23 +64,37 @@ def growth(book: Book, *, period: Period, by: Any = None) -> pd.DataFrame:
 
     Returns
     -------
-    The KPI's table without `previous_n` and `note`; its first figure is called `bookings` or `order_value`.
-    A row whose year before reaches back behind the data has neither `previous` nor growth.
+    The KPI's table without `previous_n`, `note` and the rates' sums; its first figure is called `bookings` or
+    `order_value`. Growth at constant currency is there where exchange rates made a difference. A row whose year
+    before reaches back behind the data has neither `previous` nor growth.
+    """
+    frames = dealt(book)
+    table = book.kpi(revenue_growth, by=by, period=period, **frames)
+    table = table.rename(columns={"bookings": result(book).__name__})
+    sold = frames["deals"] if frames else book.table("deals")
+    since = pd.Timestamp(sold.aggregate("min(closed_date)").fetchall()[0][0])
+    known = known_growth(table, since=since, period=period)
+    return known.drop(
+        columns=[name for name in ASIDE if name in known.columns and _adds_nothing(known, name)]
+    )
+
+
+def _adds_nothing(table: pd.DataFrame, name: str) -> bool:
+    """Growth at constant currency is of use only where it differs; what it is made from is for analysts."""
+    return name != "constant_currency" or not (table[name] - table["revenue_growth"]).abs().gt(5e-4).any()
+
+
+def dealt(book: Book) -> dict[str, Any]:
+    """The frames from which KPIs of won deals tell the company's result: the book's own deals, or its orders.
+
+    Each order that counts stands for a deal won on its day. Given to `book.kpi` beside the other options.
     """
     if book.has("deals"):
-        table = book.kpi(revenue_growth, by=by, period=period)
-        first = "SELECT min(closed_date) FROM sold WHERE closed_date IS NOT NULL"
-        return known_growth(table, since=_first(book.table("deals"), first), period=period)
-    orders = book.table("orders").filter(f"coalesce(order_status, '') NOT IN {VOID}")
-    sold = orders.project("*, 'won' AS status, order_date AS closed_date")
-    table = book.kpi(revenue_growth, deals=sold, by=by, period=period).rename(
-        columns={"bookings": "order_value"}
-    )
-    return known_growth(table, since=_first(orders, "SELECT min(order_date) FROM sold"), period=period)
-
-
-def _first(sold: Any, query: str) -> pd.Timestamp:
-    return pd.Timestamp(sold.query("sold", query).fetchall()[0][0])
+        return {}
+    orders = counted(book)
+    kept = ", ".join(f'"{name}"' for name in orders.columns if name != "deal_id")
+    won = f"{kept}, order_id AS deal_id, 'won' AS status, order_date AS closed_date"
+    return {"deals": orders.project(won)}
 
 
 def known_growth(table: pd.DataFrame, *, since: pd.Timestamp, period: Period) -> pd.DataFrame:
@@ -95,8 +117,7 @@ def known_growth(table: pd.DataFrame, *, since: pd.Timestamp, period: Period) ->
     starts = next((table[word] for word in ("month", "quarter", "year") if word in table.columns), None)
     start = pd.Series(pd.Timestamp(period.start), index=table.index) if starts is None else starts
     compared = start - pd.DateOffset(years=1) >= pd.Timestamp(since).replace(day=1).normalize()
-    unsure = [name for name in ("previous", "revenue_growth", "per_working_day") if name in table.columns]
-    masked = {name: table[name].where(compared) for name in unsure}
+    masked = {name: table[name].where(compared) for name in UNSURE if name in table.columns}
     return table.assign(**masked).drop(columns=["previous_n", "note"], errors="ignore")
 
 
@@ -166,117 +187,73 @@ def _columns(book: Book) -> list[str]:
     return list(book.table("deals" if book.has("deals") else "orders").columns)
 
 
-def concentration(per_customer: pd.DataFrame, value: str, largest: int = LARGEST) -> pd.DataFrame:
-    """On how few customers a result rests.
-
-    Formula: sum of the `largest` customers / sum of all; customers with nothing bought are none.
-
-    Returns
-    -------
-    One row: `largest_share` and `tenth_share` (of the largest tenth of the customers, at least one), 0 to 1,
-    NaN without a positive result; `n` customers.
-
-    Examples
-    --------
-    >>> concentration(pd.DataFrame({"bookings": [50.0, 10, 10, 10, 10, 10]}), "bookings")
-       largest_share  tenth_share  n
-    0            0.9          0.5  6
-    """
-    bought = per_customer.loc[per_customer[value] > 0, value].sort_values(ascending=False)
-    whole, count = bought.sum(), len(bought)
-    few = (bought.head(largest).sum(), bought.head(max(1, count // 10)).sum())
-    told = [part / whole if whole > 0 else float("nan") for part in few]
-    return pd.DataFrame({"largest_share": [told[0]], "tenth_share": [told[1]], "n": [count]})
+def resting(book: Book, period: Period) -> pd.DataFrame:
+    """`concentration` of the result of a period on the customers that made it."""
+    return book.kpi(concentration, status="won", period=period, **dealt(book))
 
 
 def top_heavy(page: Page) -> Html:
     """A sentence on how much of the last twelve months' result came from few customers, and a year before."""
-    kpi = result(page.book)
-    now, then = (
-        concentration(page.book.kpi(kpi, by="account_id", period=span), kpi.__name__)
-        for span in (page.last_12, page.last_12.shifted(-12))
-    )
+    now, then = (resting(page.book, span) for span in (page.last_12, page.last_12.shifted(-12)))
     return page.text(
-        en="The five largest customers made {now.largest_share:share} of the result of the last twelve "
-        "months "
-        "({then.largest_share:share} the year before), the largest tenth of all {n:count} customers "
-        "{now.tenth_share:share}.",
-        de="Die fünf größten Kunden brachten {now.largest_share:share} des Ergebnisses der letzten zwölf "
-        "Monate "
-        "(im Jahr davor {then.largest_share:share}), das größte Zehntel aller {n:count} Kunden "
-        "{now.tenth_share:share}.",
+        en="The five largest customers made {now.top5_share:share} of the result of the last twelve months "
+        "({then.top5_share:share} the year before), the largest alone {now.top1_share:share}. It is spread as "
+        "if {now.effective_number:count} equally large customers had bought, of {now.n:count} who did.",
+        de="Die fünf größten Kunden brachten {now.top5_share:share} des Ergebnisses der letzten zwölf Monate "
+        "(im Jahr davor {then.top5_share:share}), der größte allein {now.top1_share:share}. Es ist so verteilt, "
+        "als hätten {now.effective_number:count} gleich große Kunden gekauft; gekauft haben {now.n:count}.",
         now=now,
         then=then,
-        n=int(now["n"].iloc[0]),
     )
 
 
-def size_change(now: pd.DataFrame, before: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Why the mean deal size changed: larger deals within the groups, or another mix of groups.
+def size_story(page: Page) -> Html:
+    """A sentence on why the mean deal of the last twelve months differs from that of the twelve before."""
+    told = page.book.kpi(deal_size_change, period=page.last_12)
+    en, de = SIZES[size_verdict(told.iloc[0])]
+    named = {"change": "deal_size_change", "within": "price_effect", "mix": "mix_effect"}
+    style: dict[str, Any] = {"compact": True, "signed": True}
+    parts = {name: page.words.fmt(told[c].iloc[0], "money", **style) for name, c in named.items()}
+    interval = page.words.interval(told["low"].iloc[0], told["high"].iloc[0], "money", **style)
+    return page.text(en=en, de=de, told=told, interval=interval, **parts)
 
-    Formula: within = sum of (mean now - mean before) * average share; mix = sum of (share now - share before)
-    * average mean. Both add up to the change. A group that is missing in one year counts in the mix.
 
-    Parameters
-    ----------
-    now, before : `average_deal_size` by `by`, with `mean` and `n`
-    by : the column of groups
+def size_verdict(row: pd.Series[Any]) -> str:
+    """Whether the change of the deal size is `unknown`, may be `chance`, or is `clear` (0 outside the interval).
 
-    Returns
-    -------
-    One row: `mean`, `previous`, `change`, `within`, `mix` (currency units); NaN where a year has no deals.
-
-    Examples
-    --------
-    >>> then = pd.DataFrame({"segment": ["a", "b"], "mean": [10.0, 30.0], "n": [5, 5]})
-    >>> size_change(then.assign(n=[2, 8]), then, "segment")
-       mean  previous  change  within  mix
-    0  26.0      20.0     6.0     0.0  6.0
+    >>> size_verdict(pd.Series({"deal_size_change": 5.0, "low": 1.0, "high": 9.0}))
+    'clear'
     """
-    both = now[[by, "mean", "n"]].merge(
-        before[[by, "mean", "n"]], on=by, how="outer", suffixes=("", "_before")
-    )
-    means = both[["mean", "mean_before"]].astype("float64").bfill(axis=1).ffill(axis=1).fillna(0.0)
-    counts = both[["n", "n_before"]].astype("float64").fillna(0)
-    share = (counts / counts.sum()).set_axis(["mean", "mean_before"], axis=1)
-    ends = (share * means).sum(skipna=False)
-    within = ((means["mean"] - means["mean_before"]) * share.mean(axis=1, skipna=False)).sum(skipna=False)
-    change = ends["mean"] - ends["mean_before"]
-    told = {
-        "mean": ends["mean"],
-        "previous": ends["mean_before"],
-        "change": change,
-        "within": within,
-        "mix": change - within,
-    }
-    return pd.DataFrame([told], dtype="float64")
+    if pd.isna(row["deal_size_change"]):
+        return "unknown"
+    return "clear" if row["low"] > 0 or row["high"] < 0 else "chance"
 
 
-def size_story(page: Page, by: str = "segment") -> Html:
-    """A sentence on why the mean deal size of the last twelve months differs from the twelve before."""
-    now, then = (
-        page.book.kpi(average_deal_size, by=by, period=span)
-        for span in (page.last_12, page.last_12.shifted(-12))
-    )
-    told = size_change(now, then, by)
-    change, within, mix = (
-        page.words.fmt(told[c].iloc[0], "money", compact=True, signed=True)
-        for c in ("change", "within", "mix")
-    )
-    return page.text(
-        en="The mean deal of the last twelve months was worth {told.mean:money} ({change} on the twelve "
-        "before): "
-        "{within} through larger or smaller deals within the segments, {mix} through another mix of "
-        "segments.",
-        de="Der mittlere Auftrag der letzten zwölf Monate war {told.mean:money} wert ({change} gegenüber "
-        "den zwölf davor): "
-        "{within} durch größere oder kleinere Aufträge innerhalb der Segmente, {mix} durch einen anderen "
-        "Segmentmix.",
-        told=told,
-        change=change,
-        within=within,
-        mix=mix,
-    )
+_MEAN = (
+    "The mean deal of the last twelve months was worth {told.mean:money}",
+    "Der mittlere Auftrag der letzten zwölf Monate war {told.mean:money} wert",
+)
+_WHY = (
+    "{within} through larger or smaller deals within the segments, {mix} through another mix of segments.",
+    "{within} durch größere oder kleinere Aufträge innerhalb der Segmente, {mix} durch einen anderen "
+    "Segmentmix.",
+)
+SIZES = {
+    "clear": (
+        f"{_MEAN[0]} ({{change}} on the twelve before, 95% interval {{interval}}): {_WHY[0]}",
+        f"{_MEAN[1]} ({{change}} gegenüber den zwölf davor, 95-%-Intervall {{interval}}): {_WHY[1]}",
+    ),
+    "chance": (
+        f"{_MEAN[0]} ({{change}} on the twelve before; with a 95% interval of {{interval}} that may be chance): "
+        f"{_WHY[0]}",
+        f"{_MEAN[1]} ({{change}} gegenüber den zwölf davor; bei einem 95-%-Intervall von {{interval}} kann das "
+        f"Zufall sein): {_WHY[1]}",
+    ),
+    "unknown": (
+        f"{_MEAN[0]}; there is no mean of the twelve months before to compare it with.",
+        f"{_MEAN[1]}; einen Mittelwert der zwölf Monate davor zum Vergleich gibt es nicht.",
+    ),
+}
 
 
 LAST_12 = {"en": "Last 12 months", "de": "Letzte 12 Monate"}
@@ -338,19 +315,18 @@ SHRINKING, CONCENTRATED, SMALLER = -0.2, 0.4, 0.9
 
 def rules(page: Page) -> list[Measure | None]:
     """The measures of the page on revenue; None where a rule is silent."""
-    book, kpi, ago = page.book, result(page.book), page.last_12.shifted(-12)
+    book, ago = page.book, page.last_12.shifted(-12)
     size = average_deal_size if book.has("deals") else average_order_value
     before = book.kpi(size, period=ago)[size.__name__].iloc[0]
-    resting = concentration(book.kpi(kpi, by="account_id", period=page.last_12), kpi.__name__)
     groups = [name for name in ("segment", "territory") if name in _columns(book)]
     return [
         *(_shrinking(page, name) for name in groups),
         page.measure(
-            resting,
-            "largest_share",
+            resting(book, page.last_12),
+            "top5_share",
             above=CONCENTRATED,
             owner="sales_manager",
-            metric=kpi,
+            metric=concentration,
             en="Agree a plan for each of the five largest customers and win business that does not hang on "
             "them.",
             de="Für jeden der fünf größten Kunden einen Plan vereinbaren und Geschäft gewinnen, das nicht "

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from salestrack.i18n import is_unknown
+from salestrack.kpis import weighted_pipeline
 from salestrack.markup import Html
 from salestrack.models.additive import sigmoid
 
@@ -167,13 +168,8 @@ _VERDICTS = {
 
 
 def weighted_by_crm(book: Book) -> float:
-    """Amount times the CRM's probability, summed over the open deals; NaN where none has both."""
-    row = (
-        book.deals.filter("status = 'open'")
-        .aggregate("sum(amount_base_cents * probability) / 100")
-        .fetchall()
-    )
-    return float(row[0][0]) if row and row[0][0] is not None else math.nan
+    """`weighted_pipeline` with the CRM's probabilities; NaN where there are none."""
+    return float(book.kpi(weighted_pipeline)["weighted_pipeline"].iloc[0])
 
 
 def expected(found: WinProbability | None) -> float:

@@ -39,20 +39,6 @@ SELECT {{names}} coalesce(sum(amount_base_cents) FILTER (status = 'won'), 0) / 1
 FROM (SELECT *, {{keys}} {LIVE}) f GROUP BY ALL
 """
 
-GROWTH = """
-WITH f AS (SELECT *, {keys} FROM deals WHERE NOT coalesce(is_deleted, FALSE)
-    AND closed_date >= '2026-01-01' AND closed_date < '2026-07-01'),
-p AS (SELECT * REPLACE ((closed_date + INTERVAL 12 MONTH)::DATE AS closed_date) FROM deals
-      WHERE NOT coalesce(is_deleted, FALSE) AND closed_date >= '2025-01-01' AND closed_date < '2025-07-01'),
-u AS (SELECT {names} amount_base_cents AS now, 0 AS before, (status = 'won')::INT AS n, 0 AS m, status FROM f
-      UNION ALL SELECT {pick} 0, amount_base_cents, 0, (status = 'won')::INT, status FROM p)
-SELECT {names} coalesce(sum(now) FILTER (status = 'won'), 0) / 100 AS bookings,
-       coalesce(sum(before) FILTER (status = 'won'), 0) / 100 AS previous,
-       CASE WHEN previous > 0 THEN (bookings - previous) / previous END AS revenue_growth,
-       coalesce(sum(n), 0) AS n, coalesce(sum(m), 0) AS previous_n
-FROM u GROUP BY ALL
-"""
-
 WIN_RATE = f"""
 SELECT {{names}} {WON} AS won, count(*) FILTER (status = 'lost' AND NOT junk) AS lost,
        count(*) FILTER (status = 'lost' AND junk) AS junk, share(won, won + lost) AS win_rate,
@@ -359,13 +345,6 @@ FROM b LEFT JOIN t {on_t}
 STAGES = ("stage_order", "stage_name")
 CASES: dict[str, Case] = {
     "bookings": Case(kpis.bookings, BOOKINGS, "closed_date", {}, EVERY),
-    "revenue_growth": Case(
-        kpis.revenue_growth,
-        GROWTH,
-        "closed_date",
-        {"period": ("2026-01-01", "2026-07-01")},
-        EVERY,
-    ),
     "win_rate": Case(kpis.win_rate, WIN_RATE, "closed_date", {}, EVERY),
     "win_rate_by_value": Case(kpis.win_rate_by_value, WIN_RATE_BY_VALUE, "closed_date", {}, EVERY),
     "average_deal_size": Case(kpis.average_deal_size, DEAL_SIZE, "closed_date", {}, EVERY),

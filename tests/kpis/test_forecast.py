@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from salestrack import kpis
 from salestrack.errors import KpiError
-from salestrack.kpis.weighted import with_stage_age_rates
+from salestrack.kpis.stage_rates import with_stage_age_rates
 from salestrack.stats import forecasts as errors
 
 nan = math.nan

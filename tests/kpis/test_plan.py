@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import duckdb
@@ -99,3 +100,101 @@ def test_a_kpi_called_again_on_new_rows_counts_the_new_rows(con: duckdb.DuckDBPy
     assert win_rate(con.table("deals"))["n"].tolist() == [3]
     con.execute("INSERT INTO deals VALUES ('won')")
     assert win_rate(con.table("deals"))[["won", "n"]].to_numpy().tolist() == [[2, 4]]
+
+
+def test_a_result_that_is_still_being_fetched_keeps_its_rows(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("CREATE TABLE deals AS SELECT unnest(['won', 'lost', 'lost']) AS status")
+    con.execute("SELECT * FROM range(5000)")
+    assert con.fetchone() == (0,)
+    with pytest.raises(duckdb.ResourceInUseException, match="unfinished result"):
+        win_rate(con.table("deals"))
+    assert con.fetchmany(4000)[-1] == (4000,)
+    with pytest.raises(duckdb.ResourceInUseException):
+        win_rate(con.table("deals"))
+    assert con.fetchall()[-1] == (4999,)
+    assert win_rate(con.table("deals"))["n"].tolist() == [3]
+
+
+def test_rows_of_an_open_transaction_and_of_temporary_tables_count(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("CREATE TABLE deals AS SELECT unnest(['won', 'lost', 'lost']) AS status")
+    con.begin()
+    con.execute("INSERT INTO deals VALUES ('won')")
+    assert win_rate(con.table("deals"))["n"].tolist() == [4]
+    con.rollback()
+    con.execute("CREATE TEMP TABLE deals AS SELECT 'won' AS status")
+    assert win_rate(con.table("deals"))["n"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param("SELECT k, word FROM a -- the first table", id="with a comment at its end"),
+        pytest.param("SELECT k, word FROM rows_0", id="of a table with the name of ours"),
+        pytest.param("WITH rows_0 AS (FROM a) SELECT k, word FROM rows_0", id="with a name of ours inside"),
+    ],
+)
+def test_any_query_can_be_a_table(con: duckdb.DuckDBPyConnection, query: str) -> None:
+    con.execute("CREATE TABLE rows_0 AS FROM a")
+    joined = Plan.of(con.table("b")).join(Plan.of(con.sql(query)), on="k")
+    assert sorted(rows(joined)) == [(1, "u", "x"), (2, "v", "y")]
+
+
+def test_a_query_with_parameters_keeps_their_values(con: duckdb.DuckDBPyConnection) -> None:
+    asked = con.sql("SELECT * FROM a WHERE k > $least", params={"least": 1})
+    assert rows(Plan.of(asked).select("word")) == [("y",)]
+
+
+def test_a_query_that_fails_on_its_rows_is_not_run_again(
+    con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again: list[Plan] = []
+    monkeypatch.setattr(Plan, "to_native", again.append)
+    broken = con.sql("SELECT CAST(word AS INTEGER) AS k FROM a")
+    with pytest.raises(duckdb.ConversionException):
+        Plan.of(broken).filter(nw.col("k") > 0).collect()
+    assert again == []
+
+
+@pytest.mark.parametrize("most", [0, 1_000], ids=["of large frames", "of small frames"])
+def test_figures_of_pandas_frames_can_be_asked_for_by_four_threads(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_pandas, "SMALL", most)
+    found = by_four(lambda number: won(pd.DataFrame({"status": ["won"] * number + ["lost"]})), monkeypatch)
+    assert found == [(number, number + 1) for number in range(40)]
+
+
+def test_figures_of_duckdb_tables_can_be_asked_for_by_four_threads(
+    con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    con.execute("CREATE TABLE deals AS SELECT 'won' AS status, range AS deal_id FROM range(40)")
+    con.execute("INSERT INTO deals SELECT 'lost', range FROM range(40)")
+
+    def asked(number: int) -> tuple[int, int]:
+        with con.cursor() as own:
+            return won(own.sql(f"SELECT status FROM deals WHERE deal_id <= {number}"))
+
+    found = by_four(asked, monkeypatch)
+    assert found == [(number + 1, 2 * number + 2) for number in range(40)]
+
+
+def test_each_thread_has_its_own_connection_to_the_database_of_pandas_frames() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        first, again = pool.submit(_pandas.memory).result(), pool.submit(_pandas.memory).result()
+        assert first is again
+        assert first is not _pandas.memory()
+    assert _pandas.memory() is _pandas.memory()
+
+
+def won(deals: Any) -> tuple[int, int]:
+    row = win_rate(deals).iloc[0]
+    return int(row["won"]), int(row["n"])
+
+
+def by_four(asked: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Forty calls by four threads, with nothing remembered of earlier calls and little of these."""
+    monkeypatch.setattr(_plan, "KEPT", 1)
+    monkeypatch.setattr(_plan, "_STATEMENTS", {})
+    monkeypatch.setattr(_plan, "_SCHEMAS", {})
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(asked, range(40)))

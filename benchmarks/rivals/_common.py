@@ -1,0 +1,175 @@
+"""What several rivals share: days, intervals, curves, rates of exchange.
+
+Curves are counts per day with running products over them. The days of the pandas way are those of the Book as of
+`DAY`, the last day of the companies that `salestrack world` invents. The 95 % intervals of curves are left to the KPI,
+and so are those with Student's t: nobody writes them as SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+DAY = (np.datetime64("2026-10-31") - np.datetime64("1970-01-01")).astype(float)
+Z = 1.959963984540054
+JUNK = "coalesce(lower(lost_reason) IN ('duplicate', 'test', 'spam'), FALSE)"
+WILSON = f"""({{k}} + {Z**2 / 2} - {Z} * sqrt({{k}} * ({{n}} - {{k}}) / {{n}} + {Z**2 / 4})) / ({{n}} + {Z**2}) AS low,
+       ({{k}} + {Z**2 / 2} + {Z} * sqrt({{k}} * ({{n}} - {{k}}) / {{n}} + {Z**2 / 4})) / ({{n}} + {Z**2}) AS high"""
+
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def days(dates: pd.Series[Any]) -> Array:
+    """Days since 1970, NaN where there is none."""
+    found = dates.to_numpy().astype("datetime64[D]")
+    return np.where(np.isnat(found), np.nan, found.astype(float))
+
+
+def wilson(k: Any, n: Any) -> tuple[Any, Any]:
+    """The 95 % interval of a share."""
+    half = Z * np.sqrt(k * (n - k) / n + Z**2 / 4)
+    return (k + Z**2 / 2 - half) / (n + Z**2), (k + Z**2 / 2 + half) / (n + Z**2)
+
+
+def each(frame: pd.DataFrame, by: Any, figures: Callable[[pd.DataFrame], dict[str, Any]]) -> pd.DataFrame:
+    """One row of figures per group."""
+    return pd.DataFrame([figures(part) for _, part in frame.groupby(by, dropna=False, sort=True)])
+
+
+def real_deals(deals: pd.DataFrame) -> Array:
+    """False for losses that never were deals."""
+    return ~deals["lost_reason"].str.lower().isin(["duplicate", "test", "spam"]).to_numpy()
+
+
+# Incidence within a horizon: `w` has the groups, a `day` up to the horizon and a `cause` (1 counts, 0 waits).
+
+
+def within_days(groups: str, horizon: int, name: str) -> str:
+    return f"""
+d AS (SELECT {groups}, day, count(*) AS c, count(*) FILTER (cause = 1) AS e, count(*) FILTER (cause = 2) AS other,
+             count(*) FILTER (cause > 0) AS x FROM w GROUP BY ALL),
+r AS (SELECT *, sum(c) OVER (PARTITION BY {groups} ORDER BY day DESC) AS risk FROM d),
+s AS (SELECT *, coalesce(product(1 - x / risk) OVER (PARTITION BY {groups} ORDER BY day
+                         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 1) AS before FROM r)
+SELECT {groups}, coalesce(sum(e) FILTER (day <= {horizon}), 0) AS won,
+       coalesce(sum(other) FILTER (day <= {horizon}), 0) AS lost,
+       coalesce(sum(c - x) FILTER (day < {horizon}), 0) AS open, sum(c) AS n,
+       CASE WHEN max(day) >= {horizon} OR arg_max(c - x, day) = 0
+            THEN coalesce(sum(before * e / risk) FILTER (day <= {horizon}), 0) END AS {name}
+FROM s GROUP BY {groups} ORDER BY {groups} NULLS LAST
+"""
+
+
+def curve_of(day: Array, cause: Array) -> tuple[Array, Array, Array]:
+    """Per day from 0 on: still open after it, and the incidence of causes 1 and 2."""
+    at = day.astype(int)
+    size = int(at.max()) + 1
+    left = [np.bincount(at[cause == kind], minlength=size) for kind in (1, 2)]
+    gone = np.bincount(at[cause > 0], minlength=size)
+    risk = np.bincount(at, minlength=size)[::-1].cumsum()[::-1]
+    after = np.cumprod(1 - gone / risk)
+    before = np.concatenate([[1.0], after[:-1]])
+    return after, np.cumsum(before * left[0] / risk), np.cumsum(before * left[1] / risk)
+
+
+def share_by_then(part: pd.DataFrame, horizon: int) -> dict[str, Any]:
+    day, cause = part["day"].to_numpy(), part["cause"].to_numpy()
+    _, share, _ = curve_of(day, cause)
+    known = day.max() >= horizon or (cause[day == day.max()] > 0).all()
+    return {
+        "won": ((cause == 1) & (day <= horizon)).sum(),
+        "lost": ((cause == 2) & (day <= horizon)).sum(),
+        "open": ((cause <= 0) & (day < horizon)).sum(),
+        "n": len(part),
+        "share": share[min(horizon, len(share) - 1)] if known else np.nan,
+    }
+
+
+def cohort_of(deals: pd.DataFrame) -> pd.DataFrame:
+    """Days and outcome (1 won, 2 lost, 0 open) of the deals that count."""
+    closed = deals["status"].isin(["won", "lost"]).to_numpy()
+    end = np.where(closed, days(deals["closed_date"]), np.nan)
+    deals = deals.assign(
+        day=np.maximum(np.where(closed, end, DAY) - days(deals["created_date"]), 0),
+        cause=np.where(closed, np.where(deals["status"] == "won", 1, 2), 0),
+    )
+    return deals[(~closed | ~np.isnan(end)) & (~closed | real_deals(deals))]
+
+
+DAYS = "greatest(CASE status WHEN 'open' THEN {as_of} ELSE closed_date END - created_date, 0)"
+COHORT = f"""CASE status WHEN 'won' THEN 1 WHEN 'lost' THEN 2 ELSE 0 END AS cause FROM deals
+           WHERE status = 'open' OR (closed_date IS NOT NULL AND NOT (status = 'lost' AND {JUNK}))"""
+
+
+# Stays in stages from the exported history, of deals that were not deleted: what `raw` starts from.
+STAYS = """
+h AS (SELECT h.deal_id, h.seq, h.entered_at, h.exited_at, s.stage_order, s.stage_name, s.stage_type, d.amount_base_cents
+      FROM deal_stage_history h JOIN stages s ON s.stage_id = h.to_stage_id JOIN deals d USING (deal_id))"""
+
+
+def stages_on(
+    spells: pd.DataFrame, figures: Callable[[pd.DataFrame], dict[str, Any]], columns: list[str]
+) -> pd.DataFrame:
+    return each(spells[["stage_order", "stage_name", *columns]], ["stage_order", "stage_name"], figures)
+
+
+def watched_days(size: int, since: Array, day: Array, weight: Array | None = None) -> Array:
+    """How many, or how much, is watched on each of the days from 0 on."""
+    come = np.bincount(since, weights=weight, minlength=size).cumsum()
+    gone = np.bincount(day, weights=weight, minlength=size).cumsum()
+    return np.asarray(come - np.concatenate([[0.0], gone[:-1]]))
+
+
+SPELL = ["stage_order", "stage_name", "entered_at", "left_at", "exit_type"]
+
+
+def number(day: str) -> float:
+    """Days since 1970."""
+    return float((np.datetime64(day) - np.datetime64("1970-01-01")).astype(float))
+
+
+def rate_on(exchange_rates: pd.DataFrame, day: float) -> dict[str, float]:
+    """The newest rate of each currency on a day."""
+    known = exchange_rates[days(exchange_rates["rate_date"]) <= day].sort_values("rate_date", kind="stable")
+    newest = known.drop_duplicates("from_currency_code", keep="last")
+    return dict(zip(newest["from_currency_code"], newest["rate"].astype(float), strict=True)) | {"EUR": 1.0}
+
+
+def converted(versions: pd.DataFrame, rate: dict[str, float]) -> Array:
+    """Hundredths of the reporting currency."""
+    amount = versions["amount"].to_numpy(dtype=float, na_value=np.nan)
+    return np.asarray(np.floor(amount * versions["currency_code"].map(rate).to_numpy() * 100 + 0.5))
+
+
+def spans_of(deal_versions: pd.DataFrame) -> tuple[Array, Array]:
+    """First day of each span and the day after its last one."""
+    end = days(deal_versions["valid_to_date"])
+    return days(deal_versions["valid_from_date"]), np.where(np.isnan(end), np.inf, end)
+
+
+RATES = ["from_currency_code", "rate_date", "rate"]
+SPAN = ["deal_id", "valid_from_date", "valid_to_date", "status", "amount", "currency_code"]
+AS_OF = "2026-10-31"
+"""The day of looking, given to the KPI as well: pandas has no other way to know it."""
+
+
+TODAY = np.datetime64(AS_OF)
+
+
+def dates_of(column: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    """Dates as NumPy days, whatever they were read as."""
+    return column.to_numpy().astype("datetime64[D]")
+
+
+def between(at: np.ndarray[Any, Any], start: str, end: str) -> np.ndarray[Any, Any]:
+    """True from the first day up to, not including, the last."""
+    return (at >= np.datetime64(start)) & (at < np.datetime64(end))
+
+
+def alive(rows: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """True where a row is not deleted."""
+    return ~rows["is_deleted"].fillna(False).to_numpy(dtype=bool)

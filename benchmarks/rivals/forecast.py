@@ -1,0 +1,251 @@
+"""What past periods teach about the one under way, by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.rivals import Rival
+from benchmarks.rivals._common import (
+    AS_OF,
+    RATES,
+    SPAN,
+    Array,
+    converted,
+    dates_of,
+    days,
+    number,
+    rate_on,
+    spans_of,
+)
+
+# The last eight finished quarters, looked at on the 31st day of each, as 31 October is of its quarter.
+FIRST, END = "DATE '2024-10-01'", "DATE '2026-10-01'"
+QUARTER_RATES = """
+e AS (SELECT q, currency_code, arg_max(rate, rate_date) AS rate
+      FROM (SELECT (DATE '2024-10-01' + to_months((3 * i)::INT))::DATE AS q FROM range(8) t(i))
+      JOIN (SELECT from_currency_code AS currency_code, rate::DOUBLE AS rate, rate_date FROM exchange_rates
+            UNION ALL SELECT 'EUR', 1, DATE '2000-01-01') ON rate_date <= q + 30 GROUP BY ALL)"""
+
+
+def _quarters(dates: pd.Series[Any]) -> Array:
+    """First day of the quarter of each date, as days since 1970; NaN outside the eight quarters."""
+    found = dates.to_numpy().astype("datetime64[D]")
+    months = found.astype("datetime64[M]").astype(int)
+    first = (months - months % 3).astype("datetime64[M]").astype("datetime64[D]").astype(float)
+    inside = (first >= number("2024-10-01")) & (first < number("2026-10-01")) & ~np.isnat(found)
+    return np.where(inside, first, np.nan)
+
+
+def _quarter_cents(x: pd.DataFrame, exchange_rates: pd.DataFrame) -> Array:
+    """Hundredths at the rates of the 31st day of the quarter."""
+    made = np.full(len(x), np.nan)
+    for quarter in np.unique(x["q"]):
+        here = (x["q"] == quarter).to_numpy()
+        made[here] = converted(x[here], rate_on(exchange_rates, quarter + 30))
+    return made
+
+
+def _then(deal_versions: pd.DataFrame, exchange_rates: pd.DataFrame) -> pd.DataFrame:
+    """Deals open on the 31st day of the quarter in which they were expected."""
+    x = deal_versions[deal_versions["status"] == "open"]
+    quarter, (begun, end) = _quarters(x["expected_close_date"]), spans_of(x)
+    held = (begun <= quarter + 30) & (end > quarter + 30)
+    x = x[held].assign(q=quarter[held], due=days(x["expected_close_date"])[held])
+    return x.assign(cents=_quarter_cents(x, exchange_rates))
+
+
+def _required_coverage(deal_versions: pd.DataFrame, exchange_rates: pd.DataFrame) -> pd.DataFrame:
+    then = _then(deal_versions, exchange_rates)
+    then = then[then["due"] >= then["q"] + 30]
+    won = deal_versions[(deal_versions["status"] == "won") & deal_versions["valid_to"].isna()]
+    won = won.assign(q=_quarters(won["closed_date"]), closed=days(won["closed_date"]))
+    won = won.loc[won["closed"] > won["q"] + 30, ["deal_id", "q", "amount_base_cents"]]
+    opened, every = then["cents"].sum() / 100, won["amount_base_cents"].sum() / 100
+    gained = then[["deal_id", "q"]].merge(won, on=["deal_id", "q"])["amount_base_cents"].sum() / 100
+    return pd.DataFrame(
+        {
+            "open_value": [opened],
+            "won_value": gained,
+            "won_besides": every - gained,
+            "won_share": gained / opened,
+            "besides_share": (every - gained) / opened,
+            "required_coverage": opened / gained,
+            "n": then.loc[then["cents"] > 0, "q"].nunique(),
+        }
+    )
+
+
+REQUIRED_COVERAGE = f"""
+WITH {QUARTER_RATES},
+o AS (SELECT deal_id, q, round(amount::DOUBLE * rate * 100) AS c
+      FROM (SELECT deal_id, date_trunc('quarter', expected_close_date)::DATE AS q, amount, currency_code FROM deal_versions
+            WHERE status = 'open' AND expected_close_date >= {FIRST} AND expected_close_date < {END} AND expected_close_date >= q + 30
+              AND valid_from_date <= q + 30 AND coalesce(valid_to_date > q + 30, TRUE)) LEFT JOIN e USING (q, currency_code)),
+w AS (SELECT deal_id, date_trunc('quarter', closed_date)::DATE AS q, amount_base_cents AS gain FROM deal_versions
+      WHERE status = 'won' AND valid_to IS NULL AND closed_date >= {FIRST} AND closed_date < {END} AND closed_date > q + 30),
+t AS (SELECT sum(c) / 100 AS open_value, coalesce(sum(gain), 0) / 100 AS won_value, count(DISTINCT q) FILTER (c > 0) AS n
+      FROM o LEFT JOIN w USING (deal_id, q))
+SELECT open_value, won_value, every - won_value AS won_besides, won_value / open_value AS won_share,
+       won_besides / open_value AS besides_share, open_value / won_value AS required_coverage, n
+FROM t, (SELECT sum(gain) / 100 AS every FROM w)
+"""
+
+
+def _weighted_pipeline_bias(deal_versions: pd.DataFrame, exchange_rates: pd.DataFrame) -> pd.DataFrame:
+    then = _then(deal_versions, exchange_rates)[["deal_id", "q", "cents", "probability"]]
+    won = deal_versions[deal_versions["status"] == "won"]
+    quarter, (begun, end) = _quarters(won["closed_date"]), spans_of(won)
+    starts = np.where(np.isnan(quarter), 0, quarter).astype("datetime64[D]").astype("datetime64[M]")
+    last = (starts + 3).astype("datetime64[D]").astype(float) - 1
+    came = (days(won["closed_date"]) > quarter + 30) & (begun <= last) & (end > last)
+    won = won[came].assign(q=quarter[came], gain=won["amount_base_cents"][came].fillna(0))
+    both = then.merge(won[["deal_id", "q", "gain"]], on=["deal_id", "q"], how="outer")
+    counts = (both["cents"].notna() & both["probability"].notna()).to_numpy()
+    known, gain = both[counts], both["gain"].fillna(0)
+    forecast, came_in = np.floor(known["cents"] * known["probability"] + 0.5).sum(), gain[counts].sum()
+    wins = known["gain"].notna()
+    rest = gain[~counts].groupby(both["q"]).sum().reindex(both["q"].unique(), fill_value=0) / 100
+    return pd.DataFrame(
+        {
+            "forecast": [forecast / 100],
+            "won_value": came_in / 100,
+            "weighted_pipeline_bias": (forecast - came_in) / came_in,
+            "count_bias": known["probability"].sum() / wins.sum() - 1,
+            "amount_bias": known["cents"][wins].sum() / came_in - 1,
+            "other_mean": rest.mean(),
+            "other_sd": rest.std(),
+            "periods": known["q"].nunique(),
+            "n": len(known),
+        }
+    )
+
+
+WEIGHTED_PIPELINE_BIAS = f"""
+WITH {QUARTER_RATES},
+o AS (SELECT deal_id, q, CASE WHEN probability IS NOT NULL THEN round(amount::DOUBLE * rate * 100) END AS c, probability AS p
+      FROM (SELECT deal_id, date_trunc('quarter', expected_close_date)::DATE AS q, amount, currency_code, probability FROM deal_versions
+            WHERE status = 'open' AND expected_close_date >= {FIRST} AND expected_close_date < {END}
+              AND valid_from_date <= q + 30 AND coalesce(valid_to_date > q + 30, TRUE)) LEFT JOIN e USING (q, currency_code)),
+w AS (SELECT deal_id, date_trunc('quarter', closed_date)::DATE AS q, coalesce(amount_base_cents, 0) AS gain,
+             (q + INTERVAL 3 MONTH)::DATE AS next FROM deal_versions
+      WHERE status = 'won' AND closed_date >= {FIRST} AND closed_date < {END} AND closed_date > q + 30
+        AND valid_from_date < next AND coalesce(valid_to_date >= next, TRUE)),
+k AS (SELECT q, sum(floor(c * p + 0.5)) AS forecast, sum(gain) FILTER (c IS NOT NULL) AS came, sum(p) FILTER (c IS NOT NULL) AS likely,
+             count(gain) FILTER (c IS NOT NULL) AS wins, sum(c) FILTER (gain IS NOT NULL) AS priced,
+             coalesce(sum(gain) FILTER (c IS NULL), 0) / 100 AS rest, count(c) AS n
+      FROM o FULL JOIN w USING (deal_id, q) GROUP BY q)
+SELECT sum(forecast) / 100 AS forecast, sum(came) / 100 AS won_value, (sum(forecast) - sum(came)) / sum(came) AS weighted_pipeline_bias,
+       sum(likely) / sum(wins) - 1 AS count_bias, sum(priced) / sum(came) - 1 AS amount_bias, avg(rest) AS other_mean,
+       stddev_samp(rest) AS other_sd, count(*) FILTER (n > 0) AS periods, sum(n) AS n
+FROM k
+"""
+
+
+AGES = (0, 30, 90, 180, 365)
+
+
+def _stage_ages(deal_versions: pd.DataFrame) -> pd.DataFrame:
+    v = deal_versions
+    quarters = np.arange("2024-10", "2026-10", 3, dtype="datetime64[M]")
+    keep = v["status"].isin(["open", "won"]).to_numpy()
+    v = v[keep]
+    is_open = (v["status"] == "open").to_numpy()
+    due = np.where(is_open, dates_of(v["expected_close_date"]), dates_of(v["closed_date"]))
+    months = due.astype("datetime64[M]").astype("int64")
+    quarter = (months // 3 * 3).astype("datetime64[M]").astype("datetime64[D]")
+    day = quarter + 30
+    last = (months // 3 * 3 + 3).astype("datetime64[M]").astype("datetime64[D]") - 1
+    at = np.where(is_open, day, last)
+    start, end = dates_of(v["valid_from_date"]), dates_of(v["valid_to_date"])
+    counts = np.isin(quarter, quarters) & (start <= at) & ~(end <= at) & (is_open | (due > day))
+    v = v.assign(quarter=quarter, age=(day - dates_of(v["created_date"])).astype("float64"))[counts]
+    here, won = v[is_open[counts]], v[~is_open[counts]]
+    here = here[["deal_id", "quarter", "stage_name", "age"]].merge(
+        won[["deal_id", "quarter"]].assign(won=1), on=["deal_id", "quarter"], how="left"
+    )
+    ages = np.array(AGES)[np.clip(np.searchsorted(AGES, here["age"], side="right") - 1, 0, None)]
+    made = here["won"].fillna(0).groupby([here["stage_name"], ages]).agg(["sum", "size"])
+    return pd.DataFrame(
+        {"won": made["sum"], "stage_age_rates": made["sum"] / made["size"], "n": made["size"]}
+    )
+
+
+STAGE_AGES = """
+WITH q AS (SELECT (DATE '2024-10-01' + to_months((3 * i)::INTEGER))::DATE AS start, start + 30 AS day,
+                  (start + INTERVAL 3 MONTHS)::DATE - 1 AS last FROM range(8) r(i)),
+w AS (SELECT deal_id, start FROM deal_versions JOIN q ON closed_date > day AND closed_date <= last
+      WHERE status = 'won' AND valid_from_date <= last AND (valid_to_date IS NULL OR valid_to_date > last))
+SELECT stage_name, CASE WHEN age >= 365 THEN 365 WHEN age >= 180 THEN 180 WHEN age >= 90 THEN 90 WHEN age >= 30 THEN 30 ELSE 0 END AS age_from,
+       count(w.deal_id) AS won, count(*) AS n, count(w.deal_id) / count(*) AS stage_age_rates
+FROM (SELECT deal_id, start, stage_name, day - created_date AS age
+      FROM deal_versions JOIN q ON expected_close_date >= start AND expected_close_date <= last
+      WHERE status = 'open' AND valid_from_date <= day AND (valid_to_date IS NULL OR valid_to_date > day)) h
+LEFT JOIN w USING (deal_id, start) GROUP BY ALL ORDER BY stage_name, age_from
+"""
+
+
+RIVALS = {
+    "required_coverage": Rival(
+        reads={
+            "deal_versions": [*SPAN, "valid_to", "expected_close_date", "closed_date", "amount_base_cents"],
+            "exchange_rates": RATES,
+        },
+        sql=REQUIRED_COVERAGE,
+        pandas=_required_coverage,
+        same=(
+            "open_value",
+            "won_value",
+            "won_besides",
+            "won_share",
+            "besides_share",
+            "required_coverage",
+            "n",
+        ),
+    ),
+    "weighted_pipeline_bias": Rival(
+        reads={
+            "deal_versions": [
+                *SPAN,
+                "expected_close_date",
+                "closed_date",
+                "probability",
+                "amount_base_cents",
+            ],
+            "exchange_rates": RATES,
+        },
+        sql=WEIGHTED_PIPELINE_BIAS,
+        pandas=_weighted_pipeline_bias,
+        same=(
+            "forecast",
+            "won_value",
+            "weighted_pipeline_bias",
+            "count_bias",
+            "amount_bias",
+            "other_mean",
+            "other_sd",
+            "periods",
+            "n",
+        ),
+    ),
+    "stage_age_rates": Rival(
+        reads={
+            "deal_versions": [
+                "deal_id",
+                "status",
+                "stage_name",
+                "expected_close_date",
+                "closed_date",
+                "valid_from_date",
+                "valid_to_date",
+                "created_date",
+            ]
+        },
+        options={"as_of": AS_OF},
+        sql=STAGE_AGES,
+        pandas=_stage_ages,
+        same=("won", "stage_age_rates", "n"),
+    ),  # fmt: skip,
+}

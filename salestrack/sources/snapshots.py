@@ -1,0 +1,116 @@
+"""History from successive exports: what changed in a deal between two exports that show it.
+
+An export tells the state of a deal when it was last changed (`updated_at`), else on the day in the file's name; a table
+of `deal_snapshots` tells it of its days. Stage entries made here are marked `snapshot_diff`, all changes `derived`.
+They only fill gaps: a deal whose history was exported keeps that, because it has every change with its own time.
+"""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+from salestrack.sources.mapping import literal
+from salestrack.sources.quarantine import as_table
+
+FIELDS = ("amount", "expected_close_date", "owner_rep_id", "status")
+_DAY = re.compile(r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
+STATE = "source_system, deal_id, stage_id, pipeline_id, status, amount, currency_code, probability, expected_close_date, owner_rep_id"
+
+
+def day_in_name(name: str) -> str | None:
+    """The day in a file's name, None where there is none.
+
+    >>> day_in_name("crm-exports-all-deals-2026-10-31.csv"), day_in_name("Deals_20261031.csv"), day_in_name("v2.csv")
+    ('2026-10-31', '2026-10-31', None)
+    """
+    found = _DAY.findall(name)
+    return "-".join(found[-1]) if found else None
+
+
+def note_versions(con: duckdb.DuckDBPyConnection, days: list[str | None]) -> None:
+    """Keeps every version of the deals that several rows show, with the time of which it tells.
+
+    `days` are those in the names of the files, by the number of the part; `versions` holds the rows.
+    """
+    whens = " ".join(f"WHEN {n} THEN DATE {literal(found)}" for n, found in enumerate(days) if found)
+    day = f"CASE _part {whens} END" if whens else "CAST(NULL AS DATE)"
+    con.execute(
+        f"""
+        CREATE OR REPLACE TABLE "deals seen" AS
+        SELECT {STATE}, _changed AS seen_at, {day} AS seen_day, created_at, stage_entered_at, source_ref FROM versions
+        """
+    )
+
+
+def add_history(con: duckdb.DuckDBPyConnection, zone: str) -> None:
+    """Adds to `deal_stage_history` and `deal_field_history` what successive exports and snapshots tell.
+
+    The states seen stay as the table `deals seen`. Days are days of the time zone `zone` and count from their beginning.
+    """
+    con.execute(
+        f"""
+        CREATE TABLE IF NOT EXISTS "deals seen" AS
+        SELECT {STATE}, created_at AS seen_at, closed_date AS seen_day, created_at, stage_entered_at, source_ref
+        FROM deals WHERE false
+        """
+    )
+    con.execute(
+        """
+        INSERT INTO "deals seen" BY NAME
+        SELECT s.source_system, s.deal_id, s.stage_id, d.pipeline_id, s.status, s.amount, s.currency_code, s.probability,
+               s.expected_close_date, s.owner_rep_id, s.snapshot_date AS seen_day, d.created_at, s.source_ref
+        FROM deal_snapshots s JOIN deals d ON d.source_system = s.source_system AND d.deal_id = s.deal_id
+        """
+    )
+    if con.execute('SELECT 1 FROM "deals seen" LIMIT 1').fetchone():
+        _settle(con, zone)
+        _add_entries(con)
+        _add_changes(con)
+
+
+def _settle(con: duckdb.DuckDBPyConnection, zone: str) -> None:
+    """Only deals without exported history, and only what has a time."""
+    con.execute(
+        f"""
+        UPDATE "deals seen" SET seen_at = CAST(seen_day AS TIMESTAMP) AT TIME ZONE {literal(zone)} AT TIME ZONE 'UTC'
+        WHERE seen_at IS NULL;
+        DELETE FROM "deals seen" s WHERE seen_at IS NULL OR EXISTS (
+            FROM (FROM deal_stage_history SELECT source_system, deal_id UNION ALL
+                  FROM deal_field_history SELECT source_system, deal_id) h
+            WHERE h.source_system = s.source_system AND h.deal_id = s.deal_id)
+        """
+    )
+
+
+def _add_entries(con: duckdb.DuckDBPyConnection) -> None:
+    """An entry at the beginning and one whenever the stage differs from the one seen before."""
+    as_table(con, "deal_stage_history")
+    con.execute(
+        """
+        INSERT INTO deal_stage_history BY NAME
+        SELECT source_system, deal_id, before AS from_stage_id, stage_id AS to_stage_id, pipeline_id, amount, currency_code,
+               probability, expected_close_date, source_ref, 'derived' AS change_source, 'snapshot_diff' AS history_quality,
+               CASE WHEN stage_entered_at <= seen_at AND (seen_before IS NULL OR stage_entered_at > seen_before)
+                    THEN stage_entered_at WHEN seen_before IS NULL THEN created_at ELSE seen_at END AS entered_at
+        FROM (SELECT *, lag(stage_id) OVER seen AS before, lag(seen_at) OVER seen AS seen_before FROM "deals seen"
+              WINDOW seen AS (PARTITION BY source_system, deal_id ORDER BY seen_at))
+        WHERE stage_id IS NOT NULL AND stage_id IS DISTINCT FROM before
+        """
+    )
+
+
+def _add_changes(con: duckdb.DuckDBPyConnection) -> None:
+    as_table(con, "deal_field_history")
+    for field in FIELDS:
+        con.execute(
+            f"""
+            INSERT INTO deal_field_history BY NAME
+            SELECT source_system, deal_id, '{field}' AS field, CAST(before AS VARCHAR) AS old_value,
+                   CAST({field} AS VARCHAR) AS new_value, seen_at AS changed_at, 'derived' AS change_source, source_ref
+            FROM (SELECT *, lag({field}) OVER seen AS before, row_number() OVER seen AS place FROM "deals seen"
+                  WINDOW seen AS (PARTITION BY source_system, deal_id ORDER BY seen_at))
+            WHERE place > 1 AND {field} IS DISTINCT FROM before
+            """
+        )
