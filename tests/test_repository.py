@@ -182,7 +182,9 @@ def test_readme_examples_run() -> None:
     assert not failed
 
 
-@pytest.mark.parametrize("command", ["import", "report", "kpi", "check", "compare", "doctor", "world", "template"])
+@pytest.mark.parametrize(
+    "command", ["import", "report", "kpi", "check", "compare", "doctor", "world", "template"]
+)
 def test_every_command_is_in_the_readme_and_explains_itself(command: str) -> None:
     from click.testing import CliRunner
 

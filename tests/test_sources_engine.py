@@ -422,3 +422,20 @@ def test_today_a_deal_is_what_its_newest_export_shows_whatever_its_history_leave
         ("1", "2026-02-20 09:00:00", 150, "2026-04-30", "R2"),
         ("2", "2026-01-05 09:00:00", None, "2026-03-31", "R1"),
     ]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["May 2, 2026", "2. Mai 2026", "2 May 2026", "Mai 2, 2026 15:04", "May 2, 2026 3:04 PM"],
+    ids=["English", "German", "day first", "German month, English order", "with a time"],
+)
+def test_days_with_names_of_months_are_days(tmp_path: Path, cell: str) -> None:
+    imported(
+        tmp_path,
+        {
+            "costs.csv": COSTS.replace("2026-01-01", f'"{cell}"', 1)
+            .replace("2026-02-01", f'"{cell}"')
+            .replace("2026-03-01", f'"{cell}"')
+        },
+    )
+    assert rows(tmp_path, "costs", "CAST(cost_date AS VARCHAR)") == [("2026-05-02",)] * 3

@@ -47,21 +47,15 @@ GROWN = {
     "en": "Won value by quarter: from new customers and from those there are",
     "de": "Gewonnener Wert nach Quartal: von Neukunden und von bestehenden",
 }
-KEPT = (
-    *("previous", "expansion", "contraction", "churn", "net_revenue_retention", "interval"),
-    *("gross_revenue_retention", "churned", "n"),
-)
+KEPT = ("previous", "net_revenue_retention", "interval", "gross_revenue_retention", "churned", "n")
 LABELS = {
     "previous": {"en": "Spent then", "de": "Damals"},
-    "expansion": {"en": "More", "de": "Mehr"},
-    "contraction": {"en": "Less", "de": "Weniger"},
-    "churn": {"en": "Gone", "de": "Weggefallen"},
-    "churned": {"en": "Customers without an order now", "de": "Kunden ohne Bestellung jetzt"},
+    "churned": {"en": "Gone", "de": "Weggefallen"},
     "n": {"en": "Customers then", "de": "Kunden damals"},
     "net_revenue_retention": {"en": "Net retention", "de": "Netto-Bindung"},
     "gross_revenue_retention": {"en": "Gross retention", "de": "Brutto-Bindung"},
 }
-UNITS = {"expansion": "money", "contraction": "money", "churn": "money", "churned": "count"}
+UNITS = {"churned": "count"}
 STYLE = {"labels": LABELS, "units": UNITS}
 STAYING = {
     "en": "Net retention: then, plus more, minus less and gone, as a share of then; gross retention leaves out "

@@ -36,24 +36,21 @@ RATES = {
     "en": "In deals and by value: of the deals closed in the twelve months. By value a large deal weighs more; "
     "its interval allows for the deals of one account being alike. Of a cohort: of the deals created in the "
     "twelve months, those won within 180 days; open ones are undecided, not lost. Outcome known: the share of "
-    "them that is old enough to tell.",
+    "them that is old enough to tell. In brackets: 95% intervals.",
     "de": "In Deals und nach Wert: von den Abschlüssen der zwölf Monate. Nach Wert wiegt ein großer Deal mehr; "
     "das Intervall berücksichtigt, dass Deals eines Kunden sich ähneln. Je Jahrgang: von den in den zwölf "
     "Monaten angelegten Deals die innerhalb von 180 Tagen gewonnenen; offene gelten als unentschieden, nicht "
-    "als verloren. Ausgang bekannt: der Anteil, der dafür alt genug ist.",
+    "als verloren. Ausgang bekannt: der Anteil, der dafür alt genug ist. In Klammern: 95-%-Intervalle.",
 }
 QUARTERS = {
     "en": "MQL to SQL by quarter of qualification",
     "de": "MQL-zu-SQL-Quote nach Quartal der Qualifizierung",
 }
 RATE_LABELS = {
-    "in_deals": {"en": "Win rate in deals (95% interval)", "de": "Abschlussquote in Deals (95-%-Intervall)"},
-    "by_value": {"en": "Win rate by value (95% interval)", "de": "Abschlussquote nach Wert (95-%-Intervall)"},
-    "of_cohort": {
-        "en": "Win rate of the cohort (95% interval)",
-        "de": "Abschlussquote je Jahrgang (95-%-Intervall)",
-    },
-    "n": {"en": "Closed", "de": "Abgeschlossen"},
+    "in_deals": {"en": "Win rate in deals", "de": "Abschlussquote in Deals"},
+    "by_value": {"en": "Win rate by value", "de": "Abschlussquote nach Wert"},
+    "of_cohort": {"en": "Win rate of the cohort", "de": "Abschlussquote je Jahrgang"},
+    "n": {"en": "Closed", "de": "Beendet"},
     "created": {"en": "Created", "de": "Angelegt"},
 }
 RATE_UNITS = {"created": "count"}

@@ -40,12 +40,11 @@ LEAK_LABELS = {
 STUCK_LABELS = {
     "wip": {"en": "There now", "de": "Jetzt dort"},
     "expected": {"en": "Expected", "de": "Erwartet"},
-    "bottleneck": {"en": "More than expected", "de": "Mehr als erwartet"},
-    "dwell_before": {"en": "Mean stay, year before", "de": "Mittlerer Aufenthalt im Jahr davor"},
-    "dwell_change": {"en": "Change", "de": "Veränderung"},
+    "bottleneck": {"en": "Surplus", "de": "Überhang"},
+    "dwell_change": {"en": "Stay, change", "de": "Verweildauer, Änderung"},
     "p_value": {"en": "p", "de": "p"},
 }
-STUCK_UNITS = {"wip": "count", "expected": "count", "dwell_before": "days", "dwell_change": "days"}
+STUCK_UNITS = {"wip": "count", "expected": "count", "dwell_change": "days"}
 STUCK_UNITS |= {"p_value": "number"}
 
 
@@ -205,7 +204,7 @@ def leaks(leakage: pd.DataFrame) -> pd.DataFrame:
 
 def stuck_stages(stuck: pd.DataFrame) -> pd.DataFrame:
     """The columns of `bottleneck` that a reader needs."""
-    names = ["stage_name", "wip", "expected", "bottleneck", "low", "high", "dwell_before", "dwell_change"]
+    names = ["stage_name", "wip", "expected", "bottleneck", "low", "high", "dwell_change"]
     return _columns(stuck, [*names, "p_value", "note"])
 
 

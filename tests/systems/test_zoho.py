@@ -298,7 +298,9 @@ STAGES = {
         pytest.param(
             json.dumps([{"__timeline": [CHANGE]}, {"__timeline": []}], indent=1), id="a list of answers"
         ),
-        pytest.param(json.dumps({"__timeline": [CHANGE]}) + "\n", id="one answer per line"),
+        pytest.param(
+            json.dumps({"__timeline": [CHANGE]}) + '\n{"__timeline": []}\n', id="one answer per line"
+        ),
     ],
 )
 def test_timelines_are_the_history_of_fields(tmp_path: Path, text: str) -> None:
