@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test test-engines check lab bench lock clean
+.PHONY: help setup report test test-whole test-engines check lab bench lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -19,6 +19,9 @@ report: $(READY) ## the demo company's report: reports/<last month>/index.html  
 
 test: $(READY) ## style, types and the whole test suite  (ARGS="-k win_rate" for a part)
 	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/mypy && $(RUN) -m pytest -n auto --dist loadfile $(ARGS)
+
+test-whole: $(READY) ## the long tests: whole companies from every system, reports in every language, hundreds of worlds, every grouping
+	@$(RUN) -m pytest -n auto --dist loadfile -m "(whole or every) and not spark and not ibis" $(ARGS)
 
 # Beside .venv/, because PySpark and Ibis weigh a gigabyte and bring PyArrow, which everything else must work without.
 test-engines: $(ENGINES)/.ready ## every KPI on a Spark cluster and on Ibis tables  (needs a Java; ARGS='-m "spark or ibis"' for every grouping)

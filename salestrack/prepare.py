@@ -218,14 +218,15 @@ def _block(con: Connection, stages: Rows, block: range, zone: str, write: Write)
 
 
 def _known(con: Connection, stages: Rows, block: range) -> history.Events:
-    columns = "* EXCLUDE (deal_id, currency_code)"
+    columns = f"* EXCLUDE (deal_id, currency_code) REPLACE (coalesce(seen, {history.NO_TIME}) AS seen)"
     deals = numbered.arrays(
         con, f"SELECT {columns} FROM deal_keys WHERE {numbered.within(block)} ORDER BY deal_no"
     )
     entries = numbered.entries(con, block, stages["place"])
-    return history.states(
-        history.joined(_told(deals, stages["status"], entries, numbered.changes(con, block)))
-    )
+    told = _told(deals, stages["status"], entries, numbered.changes(con, block))
+    known = history.states(history.joined(told))
+    news = _newest(deals, known)
+    return history.states(history.joined([*told, news])) if len(news) else known
 
 
 def _told(deals: Rows, status: history.Array, entries: Rows, changes: Rows) -> list[history.Events]:
@@ -270,24 +271,26 @@ def _told(deals: Rows, status: history.Array, entries: Rows, changes: Rows) -> l
             status=changes["status"],
             **{name: changes[name] for name in _MISSING},
         ),
-        _newest(deals, entries, changes),
         history.events(gone, deals["deleted"][gone], status=np.full(len(gone), history.DELETED, np.int8)),
     ]
 
 
-def _newest(deals: Rows, entries: Rows, changes: Rows) -> history.Events:
-    """What the newest export shows, at the time of the last change, of deals whose history tells of nothing later.
+def _newest(deals: Rows, known: history.Events) -> history.Events:
+    """What the newest export shows otherwise than the history, at the time of the last change, if that is the later one.
 
     A history may leave out changes of amount, close date and owner; without this an open deal would keep old values.
     """
-    latest = np.full(len(deals["created"]), history.NO_TIME)
-    for rows in (entries, changes):
-        np.maximum.at(latest, rows["deal"], rows["since"])
-    told = np.flatnonzero((deals["seen"] != history.NO_TIME) & (deals["seen"] >= latest)).astype(np.int32)
+    last = np.flatnonzero(np.append(history.starts(known.deal)[1:], True)) if len(known) else np.arange(0)
+    deal, seen = known.deal[last], deals["seen"][known.deal[last]]
+    other = np.zeros(len(last), np.bool_)
+    for name, missing in _MISSING.items():
+        now = deals[name][deal]
+        other |= (now != getattr(known, name)[last]) & ((now != missing) | (name == "amount"))
+    told = deal[other & (seen != history.NO_TIME) & (seen >= known.since[last])]
     amount = deals["amount"][told]
     return history.events(
         told,
-        np.maximum(deals["seen"], deals["created"])[told],
+        deals["seen"][told],
         amount=np.where(amount == history.NO_AMOUNT, history.BLANK, amount),
         close=deals["close"][told],
         rep=deals["rep"][told],

@@ -77,6 +77,9 @@ SELECT deal_id FROM stored.deals WHERE status = 'open' AND (probability >= 1 OR 
 _AGAINST = """stage_id IN (
 SELECT stage_id FROM stored.stages WHERE stage_type <> 'open' AND stage_type <> status)"""
 
+_OPEN_CLOSED = """deal_id IN (
+SELECT deal_id FROM stored.deals WHERE status = 'open' AND coalesce(closed_at::DATE, closed_date) IS NOT NULL)"""
+
 CHECKS = (
     Check(
         "won without amount",
@@ -131,6 +134,14 @@ CHECKS = (
         "fail",
         share=0.01,
         other="stages",
+    ),
+    Check(
+        "open with closing day",
+        "deals",
+        _OPEN_CLOSED,
+        "open deals with a day on which they were closed",
+        "offene Deals mit einem Tag, an dem sie abgeschlossen wurden",
+        among="status = 'open'",
     ),
     Check(
         "implausible day",

@@ -55,6 +55,10 @@ def refused(line: int, reason: str = "number:amount", table: str = "deals", **va
             id="open in a stage that means won",
         ),
         pytest.param(
+            "open with closing day", {"deals": [deal(closed_date="2026-02-01"), deal("d2"), won("d3")]}, 1, 2, "warn",
+            id="open, with a closing day",
+        ),
+        pytest.param(
             "implausible day", {"deals": [deal(expected_close_date="2099-01-01"), deal("d2")]}, 1, 2, "warn",
             id="expected to close in 73 years",
         ),

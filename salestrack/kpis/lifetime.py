@@ -296,6 +296,8 @@ def flat_churn(days: Any, event: Any, n: Any) -> float:
 
 def _fitted(part: pd.DataFrame, horizon: int, rate: float, given: float | None) -> dict[str, float]:
     """The value from the two fitted models; NaN where too few came back."""
+    # engines give the rows in any order, and a fit follows the order of its sums in the last digits
+    part = part.sort_values(["_kind", "_x", "_tx", "_t", "_bin"], ignore_index=True)
     cells, values = part[part["_kind"] == "buying"], part[part["_kind"] == "spending"]
     back = float(cells["cells"][cells["_x"] > 0].sum())
     none = {NAME: float("nan"), "months": float(horizon), "retained": float("nan"), "matured": float("nan")}

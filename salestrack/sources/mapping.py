@@ -259,10 +259,15 @@ def _unknown_key(name: str) -> str:
 
 def load_mappings(own: Path | None = None) -> list[Mapping]:
     """The package's mappings, the canonical layout and those of a company's own `mappings` folder."""
-    paths = sorted(FOLDER.glob("*.toml"))
-    if own is not None and own.is_dir():
-        paths += sorted(own.glob("*.toml"))
-    return [read_mapping(path) for path in paths] + [canonical_mapping()]
+    paths = sorted(own.glob("*.toml")) if own is not None and own.is_dir() else []
+    packaged, canonical = _packaged()
+    return [*packaged, *map(read_mapping, paths), canonical]
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> tuple[tuple[Mapping, ...], Mapping]:
+    """The mappings that come with the package and the canonical layout; they do not change while it runs."""
+    return tuple(read_mapping(path) for path in sorted(FOLDER.glob("*.toml"))), canonical_mapping()
 
 
 def mapping_files(own: Path | None = None) -> Iterator[Path]:

@@ -20,6 +20,8 @@ from salestrack.report.run import run_report
 ROOT = Path(__file__).parents[2]
 DEMO, ADVENTUREWORKS = ROOT / "data" / "demo", ROOT / "data" / "adventureworks"
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
+LONG = pytest.mark.whole
+COMPANIES = ["demo", pytest.param("adventureworks", marks=LONG), pytest.param("german", marks=LONG)]
 PAGES = ["index" if name.startswith("01") else name for name in NOTEBOOKS]
 
 
@@ -83,7 +85,7 @@ def test_the_headline_figures_are_those_of_plain_sql_over_the_raw_exports(demo: 
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("company", ["demo", "adventureworks", "german"])
+@pytest.mark.parametrize("company", COMPANIES)
 def test_a_page_is_whole_and_says_nothing_silly(
     request: pytest.FixtureRequest, company: str, page: str
 ) -> None:
@@ -98,6 +100,7 @@ def test_a_page_is_whole_and_says_nothing_silly(
     assert whole.html["lang"] == ("de" if company == "german" else "en")
 
 
+@LONG
 @pytest.mark.parametrize("page", ["03_pipeline", "04_funnel", "08_win_probability", "05_activities"])
 def test_a_missing_table_is_said_in_one_sentence(adventureworks: Path, page: str) -> None:
     said = [tag.get_text() for tag in soup(adventureworks, page).select(".no-data")]
@@ -107,7 +110,7 @@ def test_a_missing_table_is_said_in_one_sentence(adventureworks: Path, page: str
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("company", ["demo", "adventureworks", "german"])
+@pytest.mark.parametrize("company", COMPANIES)
 def test_axe_finds_no_violation(
     request: pytest.FixtureRequest, page: Callable[..., Page], axe: str, company: str, name: str, width: int
 ) -> None:

@@ -94,6 +94,7 @@ REFUSED: dict[str, tuple[Files, tuple[str, ...]]] = {
         files(changed(("1000.50", "1.234"), ("500.00", "500"), ("2000.00", "2.000"), ("100.00", "100"))),
         ("1.234", "number_format")),
     "currency: no rate": (files(exchange_rates=RATES.replace("USD", "CHF")), ("exchange rate",)),
+    "currency: a blank rate": (files(exchange_rates=RATES.replace("0.90", "")), ("exchange_rates.csv", "rate is empty")),
     "time: 29 February of no leap year": (
         files(changed(("2026-03-02,2026-03-02", "2026-02-29,2026-02-29"))), ("line 2", "closed_date '2026-02-29'")),
     "time: two forms in one column": (
@@ -154,6 +155,7 @@ def test_the_right_figures(tmp_path: Path, given: Files, expected: dict[str, obj
 
 WARNED: dict[str, tuple[Files, str]] = {
     "open, although its stage means won": (files(changed(("Offer,open", "Won,open"))), "status against stage"),
+    "open, with a closing day": (files(changed(("23:30:00Z,,", "23:30:00Z,2026-03-01,"))), "open with closing day"),
     "closed before it was created": (files(changed(("2026-01-05T09", "2026-03-20T09"))), "closed before created"),
     "won without an amount": (files(changed(("1000.50,EUR", ",EUR"))), "won without amount"),
     "a year of long ago": (files(changed(("2026-01-06T09:00:00Z", "1899-12-30T09:00:00Z"))), "implausible day"),

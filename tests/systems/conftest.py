@@ -10,6 +10,13 @@ from salestrack.importing import import_company
 from salestrack.world import generate
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What compares whole companies takes minutes: `make test-whole`."""
+    for item in items:
+        if "original" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.whole)
+
+
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the company, imported."""

@@ -16,6 +16,7 @@ from truth import figures
 from truth.figures import FIGURES, Measured
 from truth.simulate import AS_OF, Company, Marketing, Survey, stays
 
+pytestmark = pytest.mark.whole
 Figure = Callable[[], Iterator[Measured]]
 every_figure = pytest.mark.parametrize("figure", FIGURES, ids=lambda f: f.__name__)
 
