@@ -218,24 +218,27 @@ def find_date_forms(
 def _other_form(
     con: duckdb.DuckDBPyConnection, file: str, source: str, name: str, cell: str, iso: int
 ) -> str:
-    kinds = ", ".join(
-        f"count(*) FILTER (regexp_full_match(trim(x), '{pattern}') AND {_is_a_day(form)})"
-        for form, (pattern, _) in DATE_FORMS.items()
-    )
-    row = (
-        con.execute(
-            f"SELECT {kinds} FROM (SELECT {cell} AS x FROM {source}) "
-            "WHERE x IS NOT NULL AND TRY_CAST(x AS TIMESTAMP) IS NULL"
-        ).fetchone()
-        or ()
-    )
-    counts = dict(zip(DATE_FORMS, row, strict=True)) | ({"iso": iso} if iso else {})
+    rest = f"FROM (SELECT {cell} AS x FROM {source}) WHERE x IS NOT NULL AND TRY_CAST(x AS TIMESTAMP) IS NULL"
+    looks = {form: f"regexp_full_match(trim(x), '{pattern}')" for form, (pattern, _) in DATE_FORMS.items()}
+    seen = [form for form, count in _counts(con, looks, rest).items() if count]
+    # reading a day is dear to plan, so only what looks like one is read
+    counts = _counts(con, {form: f"{looks[form]} AND {_is_a_day(form)}" for form in seen}, rest)
+    counts |= {"iso": iso} if iso else {}
     found = [form for form, count in counts.items() if count]
     if len(found) > 1:
         raise ReadError.two_forms(
             file, f"the dates in '{name}' are written", SHOWN[found[0]], SHOWN[found[1]]
         )
     return found[0] if found else "iso"
+
+
+def _counts(con: duckdb.DuckDBPyConnection, conditions: Dict[str, str], rest: str) -> dict[str, int]:
+    """How many rows meet each of the conditions."""
+    if not conditions:
+        return {}
+    counts = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions.values())
+    row = con.execute(f"SELECT {counts} {rest}").fetchone() or ()
+    return dict(zip(conditions, row, strict=True))
 
 
 def _is_a_day(form: str) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_BITS = " ".join("".join(str(number >> place & 1) for place in range(5)) for number in range(32))
+"""The 32 patterns of capitals (1) among five characters, in the order of the check characters that stand for them."""
+_CAPITALS = "regexp_replace(regexp_replace(trim(x), '[^A-Z]', '0', 'g'), '[A-Z]', '1', 'g')"
 
 
 def _check_sql(first: int) -> str:
-    """SQL for the check character of five characters: which of them are capitals, as a number in base 2."""
-    bits = " + ".join(
-        f"CASE WHEN substr(trim(x), {first + place}, 1) BETWEEN 'A' AND 'Z' THEN {1 << place} ELSE 0 END"
-        for place in range(5)
-    )
-    return f"substr('{_CHECK}', 1 + {bits}, 1)"
+    """SQL for the check character of five characters: which of them are capitals."""
+    return f"substr('{_CHECK}', 1 + (strpos('{_BITS}', substr({_CAPITALS}, {first}, 5)) - 1) // 6, 1)"
 
 
 ID18 = (
