@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 Array = NDArray[np.float64]
 SINGLE = 500
@@ -45,6 +44,8 @@ def drawn(cells: Cells, *, draws: int, seed: int, shock: float, single: int = SI
     below the normal quantile of p (Vasicek's one-factor model), so that each p stays what it is. Up to `single`
     deals, of cells of equal amounts, are drawn one by one.
     """
+    from scipy.special import ndtri  # takes longer to import than everything else here
+
     rng = np.random.default_rng(seed)
     common = rng.standard_normal(draws)
     total, largest = np.zeros(draws), np.zeros(draws)
@@ -74,6 +75,8 @@ def new_business(mean: float, sd: float, *, draws: int, seed: int) -> Array:
 
 def _moments(cells: Cells, common: Array, shock: float) -> tuple[Array, Array]:
     """Mean and variance of the sum given the common shock, from a grid of its values."""
+    from scipy.special import ndtr, ndtri
+
     grid = np.linspace(-6, 6, 121) if shock else np.zeros(1)
     bounds = ndtri(cells.p)
     mean, variance = np.empty(len(grid)), np.empty(len(grid))

@@ -22,6 +22,8 @@ from salestrack.sources.locate import Located
 from salestrack.sources.mapping import Each, Unpivot, literal, quoted
 
 MOST_IN_A_CELL = 32 << 20
+BUFFER = f", buffer_size = {8 << 20}"
+"""What a reader of a file without giant cells keeps of it at a time; DuckDB's own 32 MB would be half of the memory."""
 TOTAL = re.compile(
     r"\s*(grand total|sub-?total|total|summe|gesamt|gesamtsumme|insgesamt|zwischensumme)\b", re.I
 )
@@ -154,7 +156,7 @@ def read_csv_sql(
     return (
         f"read_csv({literal(str(path))}, auto_detect = false, header = false, skip = {skip}, "
         f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', nullstr = [{null}], "
-        f"strict_mode = true, null_padding = false, columns = {{{names}}}{size})"
+        f"strict_mode = true, null_padding = false, columns = {{{names}}}{size or BUFFER})"
     )
 
 
