@@ -138,6 +138,10 @@ class CannotWrite(SalestrackError):
 
     exit_code = CANNOT_WRITE
 
+    @classmethod
+    def no_room(cls, folder: object, limit: str) -> CannotWrite:
+        return cls(f"{folder} cannot be imported with {limit} of memory: import it in smaller parts")
+
 
 class Busy(SalestrackError):
     """Another run holds the lock."""

@@ -16,7 +16,7 @@ import duckdb
 
 from salestrack import prepare, store
 from salestrack.config import FILE, Config, load_config
-from salestrack.errors import InputError, MissingData, ReadError
+from salestrack.errors import CannotWrite, InputError, MissingData, ReadError
 from salestrack.schema import CANONICAL, SCHEMA_VERSION
 from salestrack.sources import database
 from salestrack.sources.account import account, load_log_table, refuse_too_many
@@ -28,6 +28,8 @@ from salestrack.store import Store
 
 Progress = Callable[[str], None]
 SEEN = "seen.json"
+MORE_ROOM = ("1GB", "4GB")
+"""Limits of memory to try next where the usual one is not enough."""
 NOTES = "salestrack/notes"
 """The mapping of the sheet that explains a template."""
 
@@ -90,7 +92,7 @@ def import_company(
     fetch: bool = True,
     progress: Progress | None = None,
     wait: float = 60,
-    memory_limit: str = "400MB",
+    memory_limit: str = "500MB",
     threads: int | None = None,
 ) -> ImportResult:
     """Brings the company's store up to date with its `raw/` folder.
@@ -127,7 +129,7 @@ def import_company(
             copied = _copy_in(data, paths or (), as_system)
             if as_system and urls:
                 _note_system(data, [data / "raw" / database.parse(url).target for url in urls], as_system)
-            result = _unchanged(data) or _import(data, config, progress, memory_limit, threads)
+            result = _unchanged(data) or _with_room(data, config, progress, memory_limit, threads)
         except BaseException:
             for path in copied:
                 path.unlink(missing_ok=True)
@@ -137,6 +139,18 @@ def import_company(
         for one in fetched:
             one.settle()
         return result
+
+
+def _with_room(
+    data: Path, config: Config, progress: Progress | None, memory_limit: str, threads: int | None
+) -> ImportResult:
+    """Imports; what does not do with the memory that is usual is done again with more."""
+    for limit in (memory_limit, *MORE_ROOM):
+        try:
+            return _import(data, config, progress, limit, threads)
+        except duckdb.OutOfMemoryException:
+            continue
+    raise CannotWrite.no_room(data / "raw", MORE_ROOM[-1])
 
 
 def _import(

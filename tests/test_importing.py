@@ -4,9 +4,11 @@ import subprocess
 import sys
 from decimal import Decimal
 
+import duckdb
 import pytest
 import source_files as sf
 
+from salestrack import prepare
 from salestrack.config import load_config
 from salestrack.errors import ReadError, SalestrackError
 from salestrack.importing import import_company, raw_files
@@ -124,6 +126,31 @@ def test_too_many_rows_without_an_exchange_rate_stop_the_import(tmp_path):
     with pytest.raises(ReadError, match="1 of 3 rows cannot be used, the first is line 3: no exchange rate"):
         sf.imported(tmp_path, {"costs.csv": sf.COSTS.replace("2000.25,EUR", "2000.25,USD")})
     assert Store.open(tmp_path / "store").generation == before
+
+
+def test_an_import_that_needs_more_memory_than_usual_gets_it(tmp_path, monkeypatch):
+    limits = []
+
+    def derive(con, *rest, real=prepare.derive):
+        limits.append(con.execute("SELECT current_setting('memory_limit')").fetchone()[0])
+        if len(limits) == 1:
+            raise duckdb.OutOfMemoryException("too little")
+        return real(con, *rest)
+
+    monkeypatch.setattr(prepare, "derive", derive)
+    assert sf.imported(tmp_path, {"costs.csv": sf.COSTS}).files[0].accepted == 3
+    assert len(set(limits)) == len(limits) == 2
+
+
+def test_an_import_that_no_memory_suffices_for_is_refused_in_words(tmp_path, monkeypatch):
+    def derive(*_):
+        raise duckdb.OutOfMemoryException("too little")
+
+    monkeypatch.setattr(prepare, "derive", derive)
+    with pytest.raises(
+        SalestrackError, match="cannot be imported with 4GB of memory: import it in smaller parts"
+    ):
+        sf.imported(tmp_path, {"costs.csv": sf.COSTS})
 
 
 def test_an_import_killed_on_its_way_leaves_the_old_data(tmp_path):

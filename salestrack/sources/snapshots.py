@@ -64,10 +64,15 @@ def add_history(con: duckdb.DuckDBPyConnection, zone: str) -> None:
         FROM deal_snapshots s JOIN deals d ON d.source_system = s.source_system AND d.deal_id = s.deal_id
         """
     )
-    if con.execute('SELECT 1 FROM "deals seen" LIMIT 1').fetchone():
+    if _any_seen(con):
         _settle(con, zone)
+    if _any_seen(con):  # the tables of history come into memory only where there is something to add
         _add_entries(con)
         _add_changes(con)
+
+
+def _any_seen(con: duckdb.DuckDBPyConnection) -> bool:
+    return con.execute('SELECT 1 FROM "deals seen" LIMIT 1').fetchone() is not None
 
 
 def _settle(con: duckdb.DuckDBPyConnection, zone: str) -> None:
