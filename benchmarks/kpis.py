@@ -40,7 +40,10 @@ TOPICS = (
     "pipeline",
     "history",
     "forecast",
-    "money",
+    "growth",
+    "sizes",
+    "losses",
+    "expansion",
     "quotas",
     "activities",
     "customers",
@@ -121,7 +124,10 @@ def ways(name: str, rival: Rival, tables: Tables, against: str) -> tuple[Call, C
     text = (rival.raw if against == "raw" and rival.raw else rival.sql).replace(
         "{as_of}", f"DATE '{tables.as_of}'"
     )
-    return ours, lambda: tables.con.execute(text).df()
+    finish = rival.finish
+    if finish is None:
+        return ours, lambda: tables.con.execute(text).df()
+    return ours, lambda: finish(tables.con.execute(text).df())
 
 
 def check(name: str, ours: pd.DataFrame, hand: pd.DataFrame, same: tuple[str, ...]) -> None:

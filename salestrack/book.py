@@ -17,10 +17,10 @@ import polars as pl
 
 from salestrack import duck, views
 from salestrack.config import Config, load_config
+from salestrack.duck import local_date
 from salestrack.errors import InputError, MissingData
 from salestrack.importing import import_company
 from salestrack.periods import Period
-from salestrack.prepare import local_date
 from salestrack.schema import TABLES
 from salestrack.spark import SparkTables
 from salestrack.store import Store
@@ -206,6 +206,8 @@ class Book:
         source = "deals" if name in views.OF_DEALS else name
         entries = self.store.manifest.get("load_log", [])
         found = {own for entry in entries if entry["table_name"] == source for own in entry["unmapped"]}
+        if not found:
+            return []
         ours = {
             column.lower() for column in self._con.sql(f"SELECT * FROM ({self._views[name]}) LIMIT 0").columns
         }
@@ -213,21 +215,26 @@ class Book:
         return plain[: views.MOST_CUSTOM]
 
     def _on_spark(self) -> SparkTables:
-        made = self._views | {"assignment_spans": views.ASSIGNMENT_SPANS}
+        made = {name: self._rows_sql(name) for name in self._views} | {
+            "assignment_spans": views.ASSIGNMENT_SPANS
+        }
         return SparkTables(self.store, made, self.config.engine.master, KEPT_IN_MEMORY)
 
     def _make(self, name: str) -> None:
         if name in self._made:
             return
-        for needed in {"stage_spells": ["deals"], "credits": ["deals", "orders"]}.get(name, []):
-            self._make(needed)
+        rows_sql = self._rows_sql(name)
         rows = self.store.manifest["tables"].get(name, {}).get("rows", 0)
         kind = "TABLE" if rows <= KEPT_IN_MEMORY else "VIEW"
-        rows_sql = self._views[name]
-        if custom := self._custom(name):
-            rows_sql = views.with_custom(name, rows_sql, custom)
         self._con.execute(f"CREATE {kind} {name} AS {rows_sql}")
         self._made[name] = kind
+
+    def _rows_sql(self, name: str) -> str:
+        """The definition of a table with the company's own columns; the tables that it is made of are there then."""
+        for needed in {"stage_spells": ["deals"], "credits": ["deals", "orders"]}.get(name, []):
+            self._make(needed)
+        custom = self._custom(name)
+        return views.with_custom(name, self._views[name], custom) if custom else self._views[name]
 
     def close(self) -> None:
         """Ends the book's database; its relations cannot be read any more."""

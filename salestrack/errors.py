@@ -143,6 +143,23 @@ class CannotWrite(SalestrackError):
         return cls(f"{folder} cannot be imported with {limit} of memory: import it in smaller parts")
 
 
+class DiskFull(CannotWrite):
+    """There is no room for what is to be written."""
+
+    exit_code = IO
+
+    @classmethod
+    def importing(cls, folder: object, needed: int, free: int) -> DiskFull:
+        if free > needed:
+            return cls(
+                f"{folder} takes no more (a quota or a limit of file sizes): have it raised and run the command again"
+            )
+        return cls(
+            f"no space left in {folder}: {free / 1e6:,.1f} MB are free and the import may need {needed / 1e6:,.1f} MB; "
+            "make room and run the command again"
+        )
+
+
 class Busy(SalestrackError):
     """Another run holds the lock."""
 
@@ -288,6 +305,13 @@ class ReadError(DataError):
         return cls(
             f"{table} {key} stands in {first} and {second} with the same time of change but different content: "
             "keep the right one and delete the other row"
+        )
+
+    @classmethod
+    def two_cuts(cls, day: str, first: tuple[str, str], second: tuple[str, str]) -> ReadError:
+        told = " and ".join(f"{file} (by {by or 'day only'})" for file, by in (first, second))
+        return cls(
+            f"the visits of {day} stand in {told}: that would count them twice; keep one of the two files in raw/"
         )
 
     @classmethod

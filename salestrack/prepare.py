@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from salestrack import history, numbered
 from salestrack.config import Config
+from salestrack.duck import local_date
 from salestrack.sources.quarantine import quarantine_rows
 
 Connection = duckdb.DuckDBPyConnection
@@ -98,11 +99,6 @@ def cents(amount: str, rate: str) -> str:
     return (
         f"CAST(round(CAST({amount} AS DECIMAL(20, 4)) * CAST({rate} AS DECIMAL(18, 8)), 2) * 100 AS BIGINT)"
     )
-
-
-def local_date(stamp: str, zone: str) -> str:
-    """SQL for the calendar day of a UTC timestamp in a time zone."""
-    return f"CAST(({stamp}) AT TIME ZONE 'UTC' AT TIME ZONE '{zone}' AS DATE)"
 
 
 def _rate_join(currency: str, day: str) -> str:

@@ -14,6 +14,7 @@ TYPES = {"VARCHAR": "STRING"}
 SAYS = (  # what Spark's SQL says in other words than DuckDB's, in the views' own way of writing
     (r"\bstored\.(\w+)", r"stored_\1"),
     (r"\barg_max\(", "max_by("),
+    (r"""(\w+\.\w+) ->> '\$\."([^"]+)"'""", r"get_json_object(\1, '$[\\'\2\\']')"),
     (
         r"((?:CAST)?\([^()]*(?:\([^()]*\))?[^()]*\)) AT TIME ZONE '([^']+)' AT TIME ZONE '([^']+)'",
         r"convert_timezone('\2', '\3', \1)",
@@ -21,6 +22,7 @@ SAYS = (  # what Spark's SQL says in other words than DuckDB's, in the views' ow
 )
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.doubleQuotedIdentifiers": "true",  # names as DuckDB writes them
     "spark.sql.timestampType": "TIMESTAMP_NTZ",  # the store's timestamps are UTC without saying so
 }
 
@@ -72,13 +74,15 @@ class SparkTables:
 
 
 def spark_sql(text: str) -> str:
-    """The SQL of a view as Spark understands it.
+    r'''The SQL of a view as Spark understands it.
 
     >>> spark_sql("SELECT arg_max(rate, rate_date) FROM stored.exchange_rates")
     'SELECT max_by(rate, rate_date) FROM stored_exchange_rates'
     >>> spark_sql("CAST((d.created_at) AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin' AS DATE)")
     "CAST(convert_timezone('UTC', 'Europe/Berlin', (d.created_at)) AS DATE)"
-    """
+    >>> print(spark_sql("""x.custom_fields ->> '$."Region"' FROM x"""))
+    get_json_object(x.custom_fields, '$[\'Region\']') FROM x
+    '''
     for there, here in SAYS:
         text = re.sub(there, here, text)
     return text

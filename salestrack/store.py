@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from salestrack.duck import is_full
 from salestrack.errors import Busy, CannotWrite, MissingData, ReadError
 from salestrack.schema import SCHEMA_VERSION
 from salestrack.sources.decode import sha256_of
@@ -91,9 +92,9 @@ def staging(store_dir: Path) -> Iterator[Path]:
         clean(store_dir)
         folder.mkdir(parents=True, mode=0o700)
     except OSError as error:
-        raise CannotWrite(
-            f"{store_dir} cannot be written ({error.strerror}): make room or allow writing there"
-        ) from None
+        if is_full(error):
+            raise
+        raise CannotWrite(f"{store_dir} cannot be written ({error.strerror}): allow writing there") from None
     try:
         yield folder
     finally:
@@ -138,9 +139,9 @@ def publish(
         (store_dir / "CURRENT.new").replace(store_dir / "CURRENT")
         _sync(store_dir)
     except OSError as error:
-        raise CannotWrite(
-            f"{store_dir} cannot be written ({error.strerror}): make room or allow writing there"
-        ) from None
+        if is_full(error):
+            raise
+        raise CannotWrite(f"{store_dir} cannot be written ({error.strerror}): allow writing there") from None
     clean(store_dir)
     return Store(target, name, manifest)
 
@@ -188,6 +189,8 @@ def lock(store_dir: Path, wait: float = 60) -> Iterator[None]:
         store_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(store_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
+        if is_full(error):
+            raise
         raise CannotWrite(f"{store_dir} cannot be written ({error.strerror}): allow writing there") from None
     try:
         _acquire(descriptor, store_dir, time.monotonic() + wait)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from salestrack.prepare import cents, local_date
+from salestrack.duck import local_date
+from salestrack.prepare import cents
 
 DATED = {  # plain facts: the column whose time says since when the fact is known
     "accounts": "created_at",

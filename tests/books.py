@@ -20,9 +20,9 @@ AS_OF = date(2026, 10, 31)
 def make_book(
     folder: Path, *, as_of: date = AS_OF, config: Config | None = None, **tables: list[dict[str, Any]]
 ) -> Book:
-    """The book of these rows at the end of `as_of`; `load_log` and `quarantine` may be among the tables."""
+    """The book of these rows at the end of `as_of`; `load_log`, `quarantine` and `import_notes` may be among the tables."""
     config = config or Config()
-    records = {name: tables.pop(name, []) for name in ("load_log", "quarantine")}
+    records = {name: tables.pop(name, []) for name in ("load_log", "quarantine", "import_notes")}
     con = connection(**tables)
     derive(con, config)
     for name, rows in records.items():

@@ -298,7 +298,7 @@ def test_history_says_where_closings_come_from(tmp_path: Path) -> None:
 def test_the_demo_company_is_checked_by_the_command() -> None:
     done = CliRunner().invoke(cli, ["check", "--data", str(DEMO), "--month", "2026-10", "--json"])
     told = json.loads(done.output)
-    assert sorted(told) == ["amounts", "checks", "freshness", "level", "loads", "quarantine"]
+    assert sorted(told) == ["amounts", "checks", "freshness", "level", "loads", "notes", "quarantine"]
     assert {row["check"] for row in told["checks"]} == {check.name for check in quality.CHECKS}
     assert all(row["balanced"] for row in told["loads"])
     assert (done.exit_code, told["level"]) in {(0, "ok"), (0, "warn")}

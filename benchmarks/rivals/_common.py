@@ -15,7 +15,9 @@ import pandas as pd
 
 DAY = (np.datetime64("2026-10-31") - np.datetime64("1970-01-01")).astype(float)
 Z = 1.959963984540054
-JUNK = "coalesce(lower(lost_reason) IN ('duplicate', 'test', 'spam'), FALSE)"
+NO_DEALS = ("duplicate", "test", "spam")
+"""Reasons of losses that never were deals."""
+JUNK = f"coalesce(lower(lost_reason) IN {NO_DEALS}, FALSE)"
 WILSON = f"""({{k}} + {Z**2 / 2} - {Z} * sqrt({{k}} * ({{n}} - {{k}}) / {{n}} + {Z**2 / 4})) / ({{n}} + {Z**2}) AS low,
        ({{k}} + {Z**2 / 2} + {Z} * sqrt({{k}} * ({{n}} - {{k}}) / {{n}} + {Z**2 / 4})) / ({{n}} + {Z**2}) AS high"""
 
@@ -42,7 +44,7 @@ def each(frame: pd.DataFrame, by: Any, figures: Callable[[pd.DataFrame], dict[st
 
 def real_deals(deals: pd.DataFrame) -> Array:
     """False for losses that never were deals."""
-    return ~deals["lost_reason"].str.lower().isin(["duplicate", "test", "spam"]).to_numpy()
+    return ~deals["lost_reason"].str.lower().isin(NO_DEALS).to_numpy()
 
 
 # Incidence within a horizon: `w` has the groups, a `day` up to the horizon and a `cause` (1 counts, 0 waits).
@@ -155,6 +157,8 @@ RATES = ["from_currency_code", "rate_date", "rate"]
 SPAN = ["deal_id", "valid_from_date", "valid_to_date", "status", "amount", "currency_code"]
 AS_OF = "2026-10-31"
 """The day of looking, given to the KPI as well: pandas has no other way to know it."""
+YEAR, YEAR_BEFORE = ("2025-11-01", "2026-11-01"), ("2024-11-01", "2025-11-01")
+"""The twelve months that are judged, and the twelve before, which they are compared with."""
 
 
 TODAY = np.datetime64(AS_OF)

@@ -25,7 +25,7 @@ from salestrack import duck
 from salestrack.errors import CannotWrite, InputError
 from salestrack.importing import import_company
 from salestrack.schema import CANONICAL, TABLES
-from salestrack.sources.mapping import literal, quoted
+from salestrack.sources.mapping import FILLED_BY_US, literal, quoted
 from salestrack.store import Store
 
 Language = Literal["de", "en"]
@@ -96,11 +96,7 @@ def _write_rest(con: duckdb.DuckDBPyConnection, folder: Path, carried: Collectio
         filled = con.execute(f"SELECT 1 FROM {quoted(table)} LIMIT 1").fetchone()
         if table in carried or not filled:
             continue
-        own = [
-            name
-            for name in TABLES[table].imported
-            if name not in ("source_system", "source_ref", "custom_fields")
-        ]
+        own = [name for name in TABLES[table].imported if name not in FILLED_BY_US]
         save_csv(
             con,
             f"SELECT {', '.join(map(cell, own))} FROM {quoted(table)} ORDER BY ALL",

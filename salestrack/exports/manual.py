@@ -21,7 +21,7 @@ from salestrack.errors import CannotWrite, InputError
 from salestrack.schema import TABLES as SCHEMA
 from salestrack.schema import Column, words
 from salestrack.schema.words import Language
-from salestrack.sources.mapping import literal, quoted, required
+from salestrack.sources.mapping import FILLED_BY_US, literal, quoted, required
 
 TABLES = words.FILLED
 LOST: dict[str, tuple[str, str]] = {
@@ -35,7 +35,6 @@ LOST: dict[str, tuple[str, str]] = {
     ),
 }
 
-_NOT_BY_HAND = ("source_system", "source_ref", "custom_fields")
 _MADE_ON = datetime(2026, 1, 1)
 _SAFE = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 _YES_NO = {"de": ("ja", "nein"), "en": ("yes", "no")}
@@ -102,7 +101,7 @@ def _all(first: list[Any], rest: duckdb.DuckDBPyConnection) -> Iterable[tuple[An
 
 
 def _columns(table: str) -> list[Column]:
-    return [column for name, column in SCHEMA[table].imported.items() if name not in _NOT_BY_HAND]
+    return [column for name, column in SCHEMA[table].imported.items() if name not in FILLED_BY_US]
 
 
 def _cell(column: Column, zone: str) -> str:

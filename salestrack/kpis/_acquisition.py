@@ -35,7 +35,7 @@ def new_customers(x: Facts) -> Facts:
     x, family = cluster_of(x.keep((nw.col("status") == "won") & ~nw.col("closed_date").is_null()), "deal_id")
     order = ["_when", *(["deal_id"] if "deal_id" in x.columns else [])]
     x = x.mark(_when=day_number("closed_date"))
-    x = x.mark(_nth=nw.col("_when").cum_count().over(family or ALL, order_by=order).cast(nw.Int64))
+    x = x.mark(_nth=nw.col("_when").cum_count().over(*(family or (ALL,)), order_by=order).cast(nw.Int64))
     return x.keep(nw.col("_nth") == 1)
 
 

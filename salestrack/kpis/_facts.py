@@ -42,7 +42,7 @@ class Facts:
     @property
     def keys(self) -> list[str]:
         """What a window is taken over: the groups, or a constant where there is only one."""
-        return [ALL, *self.by]
+        return list(self.by) or [ALL]
 
     def mark(self, **columns: nw.Expr) -> Facts:
         """With more columns."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -216,7 +217,34 @@ class Plan:
                 s: nw.from_native(_stand_in(con, i, s.form)).lazy() for i, s in enumerate(self.sources)
             }
             text: str = self.built(stand_ins.__getitem__).to_native().sql_query()
-            return text
+            return with_in(text)
+
+
+def with_in(statement: str) -> str:
+    """The statement with `x IN (…)` for `contains([…], x)`, which looks through the list for every row.
+
+    >>> with_in("SELECT contains(['a', 'b)'], lower(coalesce(x, ''))) AND y")
+    "SELECT (lower(coalesce(x, '')) IN ('a', 'b)')) AND y"
+    """
+    parts = []
+    while found := _LISTED.search(statement):
+        end = _closing(statement, found.end())
+        parts.append(f"{statement[: found.start()]}({with_in(statement[found.end() : end])} IN ({found[1]}))")
+        statement = statement[end + 1 :]
+    return "".join(parts) + statement
+
+
+_LISTED = re.compile(r"\bcontains\(\[((?:'(?:[^']|'')*'|[\w.+-]+)(?:, (?:'(?:[^']|'')*'|[\w.+-]+))*)\], ")
+
+
+def _closing(text: str, start: int) -> int:
+    """Where the bracket closes that is open at `start`; those in texts and names do not count."""
+    depth = 1
+    for found in re.finditer(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]", text[start:]):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        if depth == 0:
+            return start + found.start()
+    raise ValueError(f"brackets do not close in {text!r}")
 
 
 class Grouped:

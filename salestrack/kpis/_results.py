@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from salestrack.kpis._facts import Facts, named_groups
-from salestrack.kpis._frames import Rows, flag, masked, masked_sum, small, summarise
+from salestrack.kpis._facts import MISSING, Facts, named_groups
+from salestrack.kpis._frames import How, Part, Rows, flag, masked, small, summarise
+from salestrack.kpis._joining import joined
 from salestrack.stats.intervals import Z95, ratio_interval, ratio_variance, share_interval, wilson
 
 NO_DATA = "no_data"
+Cluster: TypeAlias = tuple[str, ...]
+"""Columns that tell clusters of rows apart; none where every row is its own."""
 
 
 def layout(table: pd.DataFrame, x: Facts, *columns: str) -> pd.DataFrame:
@@ -39,105 +42,119 @@ def note(figure: pd.Series[float], reason: str = NO_DATA) -> pd.Series[str]:
 
 
 def ratio(
-    table: pd.DataFrame,
-    x: Facts,
-    name: str,
-    top: str,
-    bottom: str,
-    *,
-    cluster: str | None,
-    share: bool = False,
+    x: Facts, name: str, top: str, bottom: str, *, cluster: Cluster, share: bool = False, **totals: Part
 ) -> pd.DataFrame:
-    """The table of totals with sum(top)/sum(bottom) as `name` and its cluster-robust interval.
+    """sum(top)/sum(bottom) per group as `name` with its cluster-robust interval, and the `totals` beside it.
 
-    Only sums per cluster (account), and sums of their squares, are needed: the engine makes them.
-    Without a cluster column every row is its own.
+    Only sums per cluster (account), and sums of their squares, are needed: the engine makes them, and the totals
+    (sums, counts, least and largest) from those of the clusters in the same pass. Without columns of a cluster
+    every row is its own.
     """
-    squares = x.finish(small(_squares(x, top, bottom, cluster)))
-    table = beside(table, squares, x)
-    sums = [table[c].fillna(0).astype(float) for c in ("_t", "_b", "_tt", "_tb", "_bb", "_g")]
-    value, variance = ratio_variance(*sums)
-    low, high = (share_interval if share else ratio_interval)(value, variance, sums[-1])
-    rate = pd.Series(value, index=table.index)
-    return table.assign(**{name: rate}, low=low, high=high, note=note(rate))
-
-
-def _squares(x: Facts, top: str, bottom: str, cluster: str | None) -> Rows:
-    used = x.keep((nw.col(bottom) != 0) | (nw.col(top) != 0))
-    rows = used.rows.with_columns(_t=nw.col(top).cast(nw.Float64), _b=nw.col(bottom).cast(nw.Float64))
+    rows = x.rows
     if cluster:
-        rows = summarise(rows, (*x.keys, cluster), _t=("_t", "sum"), _b=("_b", "sum"))
-    t, b = nw.col("_t"), nw.col("_b")
-    rows = rows.with_columns(_tt=t * t, _tb=t * b, _bb=b * b)
-    return summarise(
-        rows,
-        x.by,
-        _t=("_t", "sum"),
-        _b=("_b", "sum"),
-        _tt=("_tt", "sum"),
-        _tb=("_tb", "sum"),
-        _bb=("_bb", "sum"),
-        _g="len",
-    )
+        parts: dict[str, Part] = {f"_{total}_part": part for total, part in totals.items()}
+        rows = summarise(rows, together(x.keys, cluster), **parts, _top=(top, "sum"), _bottom=(bottom, "sum"))
+        totals = {total: (f"_{total}_part", _of_parts(part)) for total, part in totals.items()}
+        top, bottom = "_top", "_bottom"
+    t, b = nw.col(top).cast(nw.Float64), nw.col(bottom).cast(nw.Float64)
+    rows = rows.with_columns(_t=t, _b=b, _tt=t * t, _tb=t * b, _bb=b * b, _g=flag((t != 0) | (b != 0)))
+    sums: dict[str, Part] = {c: (c, "sum") for c in ("_t", "_b", "_tt", "_tb", "_bb", "_g")}
+    table = x.finish(small(summarise(rows, x.by, **sums, **totals)))
+    figures = [table[c].fillna(0).astype(float) for c in sums]
+    value, variance = ratio_variance(*figures)
+    low, high = (share_interval if share else ratio_interval)(value, variance, figures[-1])
+    rate = pd.Series(value, index=table.index)
+    return table.drop(columns=list(sums)).assign(**{name: rate}, low=low, high=high, note=note(rate))
 
 
-def cluster_of(x: Facts, own: str) -> tuple[Facts, str | None]:
-    """The facts with a column of clusters: the account, or the row's own id where it has none."""
+def _of_parts(part: Part) -> How:
+    """How the figure of a whole follows from those of its parts."""
+    how = "count" if part == "len" else part[1]
+    return "sum" if how in ("sum", "count") else how
+
+
+def cluster_of(x: Facts, own: str) -> tuple[Facts, Cluster]:
+    """The facts with the columns that tell clusters apart: the account, and the row's own id where it has none."""
     if "account_id" not in x.columns:
-        return x, None
-    account = nw.col("account_id").cast(nw.String)
+        return x, ()
     if own not in x.columns:
-        return x.mark(_cluster=account.fill_null("")), "_cluster"
-    alone = nw.concat_str(nw.lit("alone "), nw.col(own).cast(nw.String).fill_null(""))
-    return x.mark(_cluster=nw.when(account.is_null()).then(alone).otherwise(account)), "_cluster"
+        return x, ("account_id",)
+    return x.mark(_alone=masked(nw.col("account_id").is_null(), own)), ("account_id", "_alone")
 
 
-def spread(x: Facts, value: str, *, cluster: str | None = None) -> Rows:
+def together(keys: Sequence[str], cluster: Cluster) -> tuple[str, ...]:
+    """Groups and clusters as one list without repetitions."""
+    return tuple(dict.fromkeys((*keys, *cluster)))
+
+
+def spread(x: Facts, value: str, *, cluster: Cluster = ()) -> pd.DataFrame:
     """Per group the median of a column with a 95 % interval, mean, 10 % trimmed sum, 90 % quantile and count.
 
     The interval runs between order statistics (binomial ranks); where rows of one account lie on the same
-    side of the median more often than chance, Woodruff's design effect widens it. All by window functions.
+    side of the median more often than chance, Woodruff's design effect widens it. Rows are counted per value
+    first: ranks are running sums of these counts.
     """
-    rows = x.keep(~nw.col(value).is_null()).rows
-    rows = rows.with_columns(
-        _pos=nw.col(value).cum_count().over(*x.keys, order_by=value).cast(nw.Int64),
-        _n=nw.len().over(*x.keys).cast(nw.Int64),
+    texts = {f"_key{i}": nw.col(name).cast(nw.String).fill_null(MISSING) for i, name in enumerate(x.keys)}
+    rows = x.keep(~nw.col(value).is_null()).rows.with_columns(**texts)
+    counts = _ranked(rows, (*x.keys, *texts), value)
+    n, last, first = nw.col("_n"), nw.col("_last"), nw.col("_first")
+    counts = counts.with_columns(_reach=n.cast(nw.Float64) * Z95**2)
+    if cluster:
+        counts = _widened(counts, rows, list(texts), value, cluster)
+    below, above = n + 1 - 2 * first, 2 * last - n - 1  # distance from the middle rank, twice
+    cut = n // 10
+    upper = nw.when(last < n - cut).then(last).otherwise(n - cut)
+    lower = nw.when(first > cut + 1).then(first).otherwise(cut + 1)
+    inner = nw.when(upper >= lower).then(upper - lower + 1).otherwise(nw.lit(0))
+    counts = counts.with_columns(
+        _low=masked((below >= 0) & (below * below >= nw.col("_reach")), value),
+        _high=masked((above >= 0) & (above * above >= nw.col("_reach")), value),
+        _kept=inner * nw.col(value),
+        _whole=nw.col("_c") * nw.col(value),
     )
-    off = nw.col("_n") + 1 - 2 * nw.col("_pos")  # distance from the middle rank, twice
-    rows = rows.with_columns(_off=off, _mid=masked((off <= 1) & (off >= -1), value))
-    rows = _spans(rows.with_columns(_mid=nw.col("_mid").mean().over(*x.keys)), x, value, cluster)
-    below = (nw.col("_off") >= 0) & (nw.col("_off") * nw.col("_off") >= nw.col("_reach"))
-    above = (nw.col("_off") <= 0) & (nw.col("_off") * nw.col("_off") >= nw.col("_reach"))
-    cut = nw.col("_n") // 10
-    inner = (nw.col("_pos") > cut) & (nw.col("_pos") <= nw.col("_n") - cut)
-    rows = rows.with_columns(
-        _low=masked(below, value), _high=masked(above, value), _kept=masked_sum(inner, value)
-    )
-    return summarise(
-        rows,
-        x.by,
-        median=("_mid", "min"),
-        low=("_low", "max"),
-        high=("_high", "min"),
-        mean=(value, "mean"),
-        kept=("_kept", "sum"),
-        p90=(value, 0.9),
-        n="len",
-    )
+    parts: dict[str, Part] = {name: (f"_{name}", "max") for name in RANKS}
+    parts |= {"low": ("_low", "max"), "high": ("_high", "min"), "kept": ("_kept", "sum")}
+    table = x.finish(small(summarise(counts, x.by, **parts, whole=("_whole", "sum"), n=("_c", "sum"))))
+    part = (9 * (table["n"] - 1) % 10) / 10
+    return table.assign(
+        median=(table["mid"] + table["mid2"]) / 2,
+        mean=divided(table["whole"], table["n"]),
+        p90=table["ninth"] + part * (table["ninth2"] - table["ninth"]),
+    ).drop(columns=[*RANKS, "whole"])
 
 
-def _spans(rows: Rows, x: Facts, value: str, cluster: str | None) -> Rows:
-    """With `_reach`: how far (squared) from the middle rank a row must be to bound the median."""
-    count = nw.col("_n").cast(nw.Float64)
-    if cluster is None:
-        return rows.with_columns(_reach=count * Z95**2)
-    side = flag(nw.col(value) > nw.col("_mid")) - flag(nw.col(value) < nw.col("_mid"))
-    rows = rows.with_columns(_side=side)
-    rows = rows.with_columns(_sides=nw.col("_side").sum().over(*x.keys, cluster).cast(nw.Int64))
-    rows = rows.with_columns(_squares=(nw.col("_side") * nw.col("_sides")).cast(nw.Float64))
-    rows = rows.with_columns(_spread=nw.col("_squares").sum().over(*x.keys).cast(nw.Float64))
-    wide = nw.when(nw.col("_spread") > count).then(nw.col("_spread")).otherwise(count)
-    return rows.with_columns(_reach=wide * Z95**2)
+RANKS = ("mid", "mid2", "ninth", "ninth2")
+"""The values at the middle ranks, (n + 1) // 2 and n // 2 + 1, and at those around nine tenths."""
+
+
+def _ranked(rows: Rows, keys: Sequence[str], value: str) -> Rows:
+    """One row per value with its count, its first and last rank in its group, and itself where a rank of `RANKS` is."""
+    counts = summarise(rows, (*keys, value), _c="len").with_columns(
+        _last=nw.col("_c").cum_sum().over(*keys, order_by=value).cast(nw.Int64),
+        _n=nw.col("_c").sum().over(*keys).cast(nw.Int64),
+    )
+    counts = counts.with_columns(_first=nw.col("_last") - nw.col("_c") + 1)
+    n = nw.col("_n")
+    ninth = 9 * (n - 1) // 10 + 1
+    after = nw.when(ninth < n).then(ninth + 1).otherwise(n)
+    ranks = dict(zip(RANKS, ((n + 1) // 2, n // 2 + 1, ninth, after), strict=True))
+    within = {
+        f"_{name}": (nw.col("_first") <= rank) & (rank <= nw.col("_last")) for name, rank in ranks.items()
+    }
+    return counts.with_columns(**{name: masked(condition, value) for name, condition in within.items()})
+
+
+def _widened(counts: Rows, rows: Rows, keys: list[str], value: str, cluster: Cluster) -> Rows:
+    """With `_reach`, how far (squared) from the middle rank a row must be, where accounts keep to one side of it."""
+    middle = summarise(counts, keys, _lower=("_mid", "max"), _upper=("_mid2", "max"))
+    rows = joined(rows.select(*keys, *cluster, value), middle, on=keys)
+    double, both = 2 * nw.col(value), nw.col("_lower") + nw.col("_upper")
+    rows = rows.with_columns(_side=flag(double > both) - flag(double < both))
+    sides = summarise(rows, (*keys, *cluster), _side=("_side", "sum"))
+    sides = sides.with_columns(_square=(nw.col("_side") * nw.col("_side")).cast(nw.Float64))
+    counts = joined(counts, summarise(sides, keys, _spread=("_square", "sum")), on=keys)
+    wide = nw.col("_spread") * Z95**2
+    return counts.with_columns(_reach=nw.when(wide > nw.col("_reach")).then(wide).otherwise(nw.col("_reach")))
 
 
 def group_total(table: pd.DataFrame, groups: Sequence[str], column: str) -> pd.Series[Any]:

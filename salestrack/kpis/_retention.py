@@ -11,7 +11,7 @@ import pandas as pd
 from salestrack.kpis._against import Against, apart, pair
 from salestrack.kpis._customers import cohort, valid_orders
 from salestrack.kpis._facts import By, Facts
-from salestrack.kpis._frames import flag
+from salestrack.kpis._frames import Part, flag
 from salestrack.kpis._results import note, ratio
 from salestrack.periods import PeriodLike
 
@@ -49,11 +49,9 @@ def retention(
     return x, spans.open_end
 
 
-def with_rate(
-    table: pd.DataFrame, x: Facts, name: str, top: str, open_end: bool, *, share: bool
-) -> pd.DataFrame:
-    """The table with the rate, its interval and the note; a share lies between 0 and 1."""
-    table = ratio(table, x, name, top, "_base", cluster=None, share=share)
+def with_rate(x: Facts, name: str, top: str, open_end: bool, *, share: bool, **totals: Part) -> pd.DataFrame:
+    """The totals with the rate, its interval and the note; a share lies between 0 and 1."""
+    table = ratio(x, name, top, "_base", cluster=(), share=share, **totals)
     if not share:  # all gone: sums have no variance to go by; less than nothing cannot stay
         gone = table[name] == 0
         table = table.assign(low=table["low"].clip(lower=0).mask(gone), high=table["high"].mask(gone))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import flag, frame, masked_sum
+from salestrack.kpis._frames import Part, flag, frame, masked_sum
 from salestrack.kpis._periods import day_number
 from salestrack.kpis._results import divided, group_total, layout, note, outer, ratio
 from salestrack.kpis._working import contracted, span_of
@@ -154,9 +154,9 @@ def selling_time_share(
     name = "selling_time_share"
     x = _done(activities, name, by, period, fiscal_year_start, rep="owner_rep_id")
     x = x.mark(**_kinds(selling))
-    kinds = {kind: (f"_{kind}", "sum") for kind in ("selling", *CATEGORIES)}
-    table = x.totals(seconds=("_seconds", "sum"), n=("_timed", "sum"), **kinds)  # type: ignore[arg-type]
-    table = ratio(table, x, name, "_selling", "_seconds", cluster="rep_id", share=True)
+    kinds: dict[str, Part] = {kind: (f"_{kind}", "sum") for kind in ("selling", *CATEGORIES)}
+    totals: dict[str, Part] = {"seconds": ("_seconds", "sum"), "n": ("_timed", "sum"), **kinds}
+    table = ratio(x, name, "_selling", "_seconds", cluster=("rep_id",), share=True, **totals)
     hours = contracted(rep_assignments, x, table, span_of(x, period, fiscal_year_start, as_of))
     table = outer(table.drop(columns="note"), hours, x.by) if x.by else pd.concat([table, hours], axis=1)
     table = table.assign(

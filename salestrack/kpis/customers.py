@@ -15,7 +15,7 @@ from salestrack.kpis._facts import By, Facts, facts, group_names
 from salestrack.kpis._frames import flag, frame, masked_sum, small, summarise
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import day_number, month_number
-from salestrack.kpis._results import beside, cluster_of, divided, layout, note, outer
+from salestrack.kpis._results import Cluster, beside, cluster_of, divided, layout, note, outer, together
 from salestrack.kpis._survival import checked_day
 from salestrack.periods import PeriodLike, month_index
 from salestrack.stats.intervals import net_promoter
@@ -254,13 +254,13 @@ def _latest(x: Facts) -> Facts:
     return x.keep(nw.col("contact_id").is_null() | (nw.col("_nth") == 1))
 
 
-def _design_effect(x: Facts, cluster: str | None) -> pd.DataFrame:
+def _design_effect(x: Facts, cluster: Cluster) -> pd.DataFrame:
     """Variance of the score by accounts over that of independent answers, at least 1."""
     points = x.mark(_squared=nw.col("_points") * nw.col("_points"))
     table = points.totals(_n="len", _sum=("_points", "sum"), _single=("_squared", "sum"))
-    if cluster is None:
+    if not cluster:
         return table[list(x.by)].assign(effect=1.0)
-    rows = summarise(x.rows, tuple(dict.fromkeys((*x.keys, cluster))), _t=("_points", "sum"), _b="len")
+    rows = summarise(x.rows, together(x.keys, cluster), _t=("_points", "sum"), _b="len")
     t, b = nw.col("_t"), nw.col("_b")
     sums = summarise(
         rows.with_columns(_tt=t * t, _tb=t * b, _bb=b * b),

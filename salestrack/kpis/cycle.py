@@ -12,7 +12,7 @@ import pandas as pd
 from salestrack.kpis._card import card
 from salestrack.kpis._cohorts import LOST, WON, cohort, final_share, split, table_of
 from salestrack.kpis._facts import By, alternatives, facts
-from salestrack.kpis._frames import flag, masked, small
+from salestrack.kpis._frames import flag, masked
 from salestrack.kpis._periods import day_number
 from salestrack.kpis._results import beside, cluster_of, divided, layout, note, spread
 from salestrack.kpis._spells import counts_of
@@ -95,7 +95,7 @@ def sales_cycle(
         lost=("_lost_days", "count"),
         negative=("_negative", "sum"),
     )
-    table = beside(table, x.finish(small(spread(x, "_won_days", cluster=cluster)).drop(columns="n")), x)
+    table = beside(table, spread(x, "_won_days", cluster=cluster).drop(columns="n"), x)
     table = table.assign(sales_cycle=table["median"], note=note(table["median"]))
     for name in ("sales_cycle", "low", "high", "p90", "mean", "days_to_lost"):
         table[name] = table[name].astype("float64")

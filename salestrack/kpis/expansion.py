@@ -14,7 +14,7 @@ from salestrack.kpis._against import Against, shifted
 from salestrack.kpis._card import card
 from salestrack.kpis._customers import inside, latest, valid_orders
 from salestrack.kpis._facts import MISSING, By, Facts, facts, group_names
-from salestrack.kpis._frames import Rows, flag, masked_sum, summarise
+from salestrack.kpis._frames import Part, Rows, flag, masked_sum, summarise
 from salestrack.kpis._kinds import with_family, with_kind
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import within
@@ -307,7 +307,12 @@ def net_revenue_retention(
     """
     name = "net_revenue_retention"
     x, open_end = retention(orders, name, period, by, against, as_of, fiscal_year_start)
-    table = x.totals(
+    table = with_rate(
+        x,
+        name,
+        "_stay",
+        open_end,
+        share=False,
         previous=("_base", "sum"),
         retained=("_stay", "sum"),
         expansion=("_more", "sum"),
@@ -318,7 +323,6 @@ def net_revenue_retention(
         n=("_member", "sum"),
     )
     table["net_new"] = table["new"] + table["expansion"] - table["contraction"] - table["churn"]
-    table = with_rate(table, x, name, "_stay", open_end, share=False)
     money = ["previous", "retained", "expansion", "contraction", "churn", "new", "net_new"]
     table[money] = table[money].astype("float64") / 100
     return layout(table, x, *money, "churned", name, "low", "high", "n", "note")
@@ -373,7 +377,11 @@ def gross_revenue_retention(
     """
     name = "gross_revenue_retention"
     x, open_end = retention(orders, name, period, by, against, as_of, fiscal_year_start)
-    table = x.totals(previous=("_base", "sum"), kept=("_kept", "sum"), n=("_member", "sum"))
-    table = with_rate(table, x, name, "_kept", open_end, share=True)
+    totals: dict[str, Part] = {
+        "previous": ("_base", "sum"),
+        "kept": ("_kept", "sum"),
+        "n": ("_member", "sum"),
+    }
+    table = with_rate(x, name, "_kept", open_end, share=True, **totals)
     table[["previous", "kept"]] = table[["previous", "kept"]].astype("float64") / 100
     return layout(table, x, "previous", "kept", name, "low", "high", "n", "note")

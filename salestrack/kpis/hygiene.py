@@ -14,7 +14,7 @@ from salestrack.kpis._facts import By, Facts, facts
 from salestrack.kpis._frames import Rows, flag, frame, masked, masked_sum, small, summarise
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import day_number, number_of
-from salestrack.kpis._results import cluster_of, divided, layout, note, proportion
+from salestrack.kpis._results import Cluster, cluster_of, divided, layout, note, proportion, together
 from salestrack.kpis._survival import checked_day, checked_horizon
 from salestrack.periods import PeriodLike
 
@@ -298,7 +298,7 @@ def concentration(
     if status == "won" and "closed_date" in x.columns:
         x = x.keep(nw.col("closed_date").is_null() | (day_number("closed_date") <= number_of(today)))
     x = x.mark(_none=flag(nw.col(CENTS).is_null()))
-    owner = None
+    owner: Cluster = ()
     if unit == "account":
         x, owner = cluster_of(x, "deal_id")
     table = x.finish(small(_shares(x, owner)))
@@ -329,11 +329,11 @@ def concentration(
     )
 
 
-def _shares(x: Facts, owner: str | None) -> Rows:
+def _shares(x: Facts, owner: Cluster) -> Rows:
     """Per group the sums over customers or deals of what is above 0."""
     rows = x.rows.with_columns(_one=masked_sum(~nw.col(CENTS).is_null(), CENTS))
     if owner:
-        rows = summarise(rows, (*x.keys, owner), _one=("_one", "sum"), _none=("_none", "sum"))
+        rows = summarise(rows, together(x.keys, owner), _one=("_one", "sum"), _none=("_none", "sum"))
     rows = rows.with_columns(_size=masked(nw.col("_one") > 0, "_one"))
     rows = rows.with_columns(_down=-nw.col("_size"), _float=nw.col("_size").cast(nw.Float64))
     rows = rows.with_columns(

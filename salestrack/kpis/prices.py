@@ -16,7 +16,7 @@ from salestrack.kpis._frames import flag, masked_sum, small, summarise
 from salestrack.kpis._lines import priced, sold_lines
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import within
-from salestrack.kpis._results import beside, cluster_of, divided, layout, note, ratio
+from salestrack.kpis._results import beside, cluster_of, divided, layout, note, ratio, together
 from salestrack.kpis._survival import per_group
 from salestrack.periods import PeriodLike
 from salestrack.stats.decomposition import kitagawa
@@ -87,20 +87,23 @@ def discount(
         facts(rows, function="discount", date=day, by=by, period=period, fiscal_year_start=fiscal_year_start)
     )
     x, cluster = cluster_of(_by_deal(x), "deal_id")
-    table = x.totals(
+    table = ratio(
+        x,
+        "discount",
+        "_cut",
+        "_list",
+        cluster=cluster,
         list=("_list", "sum"),
         sold=("_sold", "sum"),
         net=("_net", "sum"),
-        median=("_rate", "median"),
-        p90=("_rate", 0.9),
         n=("_known", "sum"),
     )
+    table = beside(table, x.totals(median=("_rate", "median"), p90=("_rate", 0.9)), x)
     table = table.assign(
         list_value=table["list"] / 100,
         net_value=table["sold"] / 100,
         coverage=divided(table["sold"], table["net"]),
     )
-    table = ratio(table, x, "discount", "_cut", "_list", cluster=cluster)
     return layout(
         table,
         x,
@@ -265,7 +268,7 @@ def _moments(x: Facts) -> pd.DataFrame:
     rows = x.rows.with_columns(**{f"_{k}": nw.col(c).cast(nw.Float64) for k, c in pairs.items()})
     if cluster:
         sums: dict[str, Any] = {f"_{k}": (f"_{k}", "sum") for k in pairs}
-        rows = summarise(rows, (*x.keys, cluster), **sums)
+        rows = summarise(rows, together(x.keys, cluster), **sums)
     made = {f"_{i}{j}": nw.col(f"_{i}") * nw.col(f"_{j}") for i, j in MOMENTS}
     rows = rows.with_columns(**made, _g1=flag(nw.col("_b") > 0), _g0=flag(nw.col("_c") > 0))
     figures: dict[str, Any] = {f"_{i}{j}": (f"_{i}{j}", "sum") for i, j in MOMENTS}

@@ -10,7 +10,7 @@ import pandas as pd
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import flag, masked, masked_sum, small, summarise
+from salestrack.kpis._frames import flag, masked, masked_sum, summarise
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._results import beside, cluster_of, layout, note, ratio, spread
 from salestrack.periods import PeriodLike
@@ -85,7 +85,7 @@ def average_deal_size(
         _size=masked(won & counts, CENTS), _zero=flag(won & (cents <= 0)), _none=flag(won & cents.is_null())
     )
     table = x.totals(n=("_size", "count"), zero=("_zero", "sum"), without_amount=("_none", "sum"))
-    table = beside(table, x.finish(small(spread(x, "_size", cluster=cluster)).drop(columns="n")), x)
+    table = beside(table, spread(x, "_size", cluster=cluster).drop(columns="n"), x)
     table["trimmed_mean"] = table["kept"] / (table["n"] - 2 * (table["n"] // 10)).where(table["n"] > 0)
     table["average_deal_size"] = table["median"]
     money = ["average_deal_size", "low", "high", "mean", "trimmed_mean"]
@@ -153,14 +153,18 @@ def average_order_value(
         fiscal_year_start=fiscal_year_start,
     )
     x, cluster = cluster_of(_orders(with_cents(x, "net_amount")), "order_id")
-    table = x.totals(
+    table = ratio(
+        x,
+        "average_order_value",
+        "_value",
+        "_order",
+        cluster=cluster,
         value=("_value", "sum"),
         n=("_order", "sum"),
         cancelled=("_cancelled", "sum"),
         returned=("_returned", "sum"),
         without_amount=("_none", "sum"),
     )
-    table = ratio(table, x, "average_order_value", "_value", "_order", cluster=cluster)
     money = ["value", "average_order_value", "low", "high"]
     table[money] = table[money].astype("float64") / 100
     return layout(table, x, *money, "n", "cancelled", "returned", "without_amount", "note")

@@ -150,7 +150,7 @@ def _within(x: Facts, as_of: date, window_days: int) -> Facts:
     x = x.mark(
         _entry=entry,
         _valued=flag(known),
-        _block=nw.col("_in").min().over(cluster) if cluster else nw.col("_in"),
+        _block=nw.col("_in").min().over(*cluster) if cluster else nw.col("_in"),
         **{CENTS: masked_sum(known, CENTS)},
     )
     return x.mark(_block=(nw.col("_block") % BLOCKS).cast(nw.Int64))

@@ -140,20 +140,25 @@ def win_rate_by_value(
         fiscal_year_start=fiscal_year_start,
     )
     x, cluster = cluster_of(_valued(closed_deals(with_cents(x), junk)), "deal_id")
-    table = x.totals(
+    table = ratio(
+        x,
+        "win_rate_by_value",
+        "_won_value",
+        "_value",
+        cluster=cluster,
+        share=True,
         won=("_won_value", "sum"),
         value=("_value", "sum"),
         closed=("_closed", "sum"),
         n=("_valued", "sum"),
-        top=("_value", "max"),
+        largest=("_value", "max"),
     )
     table = table.assign(
         won_value=table["won"] / 100,
         lost_value=(table["value"] - table["won"]) / 100,
         coverage=divided(table["n"], table["closed"]),
-        top_deal_share=divided(table["top"], table["value"]),
+        top_deal_share=divided(table["largest"], table["value"]),
     )
-    table = ratio(table, x, "win_rate_by_value", "_won_value", "_value", cluster=cluster, share=True)
     return layout(
         table,
         x,

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a stored generation could no longer be read as it is; stores are then built anew."""
 
 TOPICS = (
@@ -113,6 +113,14 @@ class Table:
     def money(self) -> tuple[str, ...]:
         """The money columns that a source can fill."""
         return tuple(name for name, column in self.imported.items() if column.type == "money")
+
+    def columns_sql(self) -> str:
+        """The columns as an import makes them, with their types, as SQL.
+
+        >>> TABLES["import_notes"].columns_sql()[:34]
+        '"code" VARCHAR, "table_name" VARCH'
+        """
+        return ", ".join(f'"{column.name}" {column.duckdb_type}' for column in self.imported.values())
 
 
 _RECORD = {

@@ -10,11 +10,9 @@ from typing import Any
 
 import duckdb
 
-from salestrack.errors import ReadError
 from salestrack.schema import TABLES
 from salestrack.sources.build import Raw
-from salestrack.sources.mapping import quoted
-from salestrack.sources.typed import Part
+from salestrack.sources.parts import Part
 
 MACHINE_MADE = ("workbook", "parquet", "json")
 """What stands for the encoding of a file that is no text: it has no delimiter either."""
@@ -132,26 +130,10 @@ def _counts(
     }
 
 
-def refuse_too_many(con: duckdb.DuckDBPyConnection, log: Sequence[dict[str, Any]], most: float) -> None:
-    """Stops an import of which too many rows of a file proved bad, also those that only all data together showed."""
-    for entry in log:
-        facts = entry["rows_read"] - entry["footer"] - entry["excluded"]
-        if entry["quarantined"] > most * facts:
-            row = con.execute(
-                "SELECT line, reason_en FROM quarantine WHERE file = ? AND table_name = ? ORDER BY line LIMIT 1",
-                [entry["file"], entry["table_name"]],
-            ).fetchone()
-            first = f"line {row[0]}: {row[1]}" if row else "unknown"
-            raise ReadError.too_many(entry["file"], entry["quarantined"], facts, first, most)
-
-
 def load_log_table(con: duckdb.DuckDBPyConnection, log: list[dict[str, Any]]) -> None:
     """The account as the table `load_log`."""
     columns = TABLES["load_log"].columns
-    con.execute(
-        "CREATE OR REPLACE TABLE load_log "
-        f"({', '.join(f'{quoted(c.name)} {c.duckdb_type}' for c in columns.values())})"
-    )
+    con.execute(f"CREATE OR REPLACE TABLE load_log ({TABLES['load_log'].columns_sql()})")
     rows = [[_plain(entry[name]) for name in columns] for entry in log]
     if rows:
         con.executemany(f"INSERT INTO load_log VALUES ({', '.join('?' * len(columns))})", rows)

@@ -18,14 +18,16 @@ from salestrack.sources.consolidate import consolidate
 from salestrack.sources.decode import Decoded
 from salestrack.sources.locate import Located, locate
 from salestrack.sources.mapping import Mapping, literal, quoted
-from salestrack.sources.quarantine import create_quarantine
+from salestrack.sources.notes import create_notes
+from salestrack.sources.parts import Part
+from salestrack.sources.quarantine import create_quarantine, refuse_too_many
 from salestrack.sources.resolve import named_columns, resolve
 from salestrack.sources.snapshots import add_history
 from salestrack.sources.stages import add_unknown_stages
 from salestrack.sources.text import Text, direct_text, halves, read_text, unpivot_view
-from salestrack.sources.typed import Part, Typing
+from salestrack.sources.typed import Typing
+from salestrack.sources.written import write_in_one_pass, write_part
 
-SUFFIXES = inputs.SUFFIXES
 Progress = Callable[[str], None]
 ROOM = "1GB"
 """Memory for what does not do with less."""
@@ -72,6 +74,7 @@ def build(
     Raises ReadError when a file cannot be read for certain or too many of its rows are bad.
     """
     create_quarantine(con)
+    create_notes(con)
     raws: list[Raw] = []
     for name, path in files:
         if progress:
@@ -184,6 +187,8 @@ def _crosswalk(con: duckdb.DuckDBPyConnection, system: str, name: str, sql: str,
             f"SELECT from_id FROM {target} GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
         ).fetchone()
     except duckdb.Error as error:
+        if duck.of_machine(error):
+            raise
         raise ReadError.sql(f"mapping {system}", f"crosswalk {name}", str(error).splitlines()[0]) from None
     if row:
         raise ReadError.sql(f"mapping {system}", f"crosswalk {name}", f"'{row[0]}' has two translations")
@@ -240,14 +245,20 @@ def _type_roomy(
 
 
 def _type(con: duckdb.DuckDBPyConnection, raw: Raw, config: Config, work: Path, halved: bool) -> None:
+    first_table = next(iter(raw.found.spec.to), None)
     for table in raw.found.spec.to:
         parts = _direct(con, raw, table, config, work, halved) if raw.text.direct else []
         if not parts:
             if raw.text.direct:
                 raw.text = _stored(con, raw.decoded, raw.found, raw.text.view, work)
             target = work / f"{raw.text.view} {table}.parquet"
-            parts = [Typing(con, raw.file, raw.found, raw.text, table, config).run(target)]
-            _refuse_too_many(con, raw.file, parts[0], config.imports.max_quarantine_share)
+            parts = [write_part(Typing(con, raw.file, raw.found, raw.text, table, config), target)]
+            first = parts[0]
+            facts = first.rows - first.footer - first.excluded
+            most = config.imports.max_quarantine_share
+            refuse_too_many(con, raw.file, first.table, first.quarantined, facts, most)
+        for part in parts:
+            part.own = table == first_table and not raw.found.spec.unpivots and not part.grouped
         raw.parts += parts
 
 
@@ -259,23 +270,12 @@ def _direct(
     with ThreadPoolExecutor(len(texts)) as pool:
         made = list(
             pool.map(
-                lambda text: Typing(_cursor(con), raw.file, raw.found, text, table, config).run_direct(
-                    work / f"{text.view} {table}.parquet"
+                lambda text: write_in_one_pass(
+                    Typing(_cursor(con), raw.file, raw.found, text, table, config),
+                    work / f"{text.view} {table}.parquet",
                 ),
                 texts,
             )
         )
     parts = [part for part in made if part]
     return parts if len(parts) == len(texts) else []
-
-
-def _refuse_too_many(con: duckdb.DuckDBPyConnection, file: str, part: Part, most: float) -> None:
-    facts = part.rows - part.footer - part.excluded
-    if part.quarantined <= most * facts or not part.quarantined:
-        return
-    row = con.execute(
-        "SELECT line, reason_en FROM quarantine WHERE file = ? AND table_name = ? ORDER BY line LIMIT 1",
-        [file, part.table],
-    ).fetchone()
-    first = f"line {row[0]}: {row[1]}" if row else "unknown"
-    raise ReadError.too_many(file, part.quarantined, facts, first, most)

@@ -24,6 +24,8 @@ def table(path: Path, name: str, work: Path, sha256: str) -> Iterator[tuple[str,
         try:
             rows = copy_as_text(con, f"read_parquet({literal(str(path))})", target)
         except duckdb.Error as error:
+            if duck.of_machine(error):
+                raise
             raise ReadError.damaged(path, str(error).splitlines()[0]) from None
     yield "", Decoded(name, target, sha256, path.stat().st_size, "parquet", rows + 1, True, False)
 

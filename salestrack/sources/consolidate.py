@@ -15,9 +15,10 @@ import numpy as np
 from salestrack.errors import ReadError
 from salestrack.schema import CANONICAL, TABLES, Table
 from salestrack.sources.mapping import literal, quoted
+from salestrack.sources.notes import note
 from salestrack.sources.parquet import copy, read_parquet_sql
+from salestrack.sources.parts import Part
 from salestrack.sources.snapshots import day_in_name, note_versions
-from salestrack.sources.typed import Part
 
 
 def consolidate(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
@@ -44,9 +45,10 @@ def _rows(parts: Sequence[Part]) -> str:
 def _table(con: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Part]) -> None:
     name = quoted(_read(table))
     if not parts:
-        columns = ", ".join(f"{quoted(c.name)} {c.duckdb_type}" for c in table.imported.values())
-        con.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
+        con.execute(f"CREATE OR REPLACE TABLE {name} ({table.columns_sql()})")
         return
+    if table.name == "web_traffic" and len({part.file for part in parts}) > 1:
+        _refuse_two_cuts(con, table, parts)
     if _doubles(con, table, parts):
         _keep_newest(con, table, parts)
     con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {read_parquet_sql([p.path for p in parts])}")
@@ -92,6 +94,7 @@ def _keep_newest(con: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[P
     if table.name == "deals":
         note_versions(con, [day_in_name(part.file) for part in parts])
     _count_superseded(con, table, parts)
+    _note_repeated(con, table, keys, parts)
     for number, part in enumerate(parts):
         if part.superseded:
             _without_superseded(con, number, part)
@@ -146,6 +149,42 @@ def _count_superseded(con: duckdb.DuckDBPyConnection, table: Table, parts: Seque
         for name, amount in zip(table.money, amounts, strict=True):
             if name in part.amounts:
                 _move(part.amounts[name], amount)
+
+
+def _note_repeated(
+    con: duckdb.DuckDBPyConnection, table: Table, keys: list[str], parts: Sequence[Part]
+) -> None:
+    """Notes rows that a file holds twice, word for word."""
+    same = ", ".join(map(quoted, keys))
+    rows = con.execute(
+        f"""
+        SELECT _file, count(*), min_by(source_ref, _line)
+        FROM (SELECT *, row_number() OVER (PARTITION BY {same}, _file, _content, _changed ORDER BY _line) AS _nth FROM versions)
+        WHERE _nth > 1 GROUP BY _file
+        """
+    ).fetchall()
+    for file, count, example in rows:
+        own = [part for part in parts if part.own and part.file == parts[file].file]
+        if own:
+            note(con, "same row twice", table.name, (count, sum(part.rows for part in own), example))
+
+
+def _refuse_two_cuts(con: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Part]) -> None:
+    """Visits of one day from two files that split them by different things are the same visits twice."""
+    splits = [name for name in table.key if name != "date"]
+    used = ", ".join(f"CASE WHEN count({quoted(name)}) > 0 THEN {literal(name)} END" for name in splits)
+    row = con.execute(
+        f"""
+        WITH visits AS ({_rows(parts)}),
+             cuts AS (SELECT source_system, _file, array_to_string([{used}], ', ') AS cut FROM visits GROUP BY ALL),
+             days AS (SELECT DISTINCT source_system, _file, cut, date FROM visits JOIN cuts USING (source_system, _file))
+        SELECT a.date, a._file, a.cut, b._file, b.cut
+        FROM days a JOIN days b USING (source_system, date) WHERE a._file < b._file AND a.cut <> b.cut ORDER BY ALL LIMIT 1
+        """
+    ).fetchone()
+    if row:
+        day, first, by_first, second, by_second = row
+        raise ReadError.two_cuts(str(day), (parts[first].file, by_first), (parts[second].file, by_second))
 
 
 def _move(amounts: dict[str, str], superseded: str) -> None:

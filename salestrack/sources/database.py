@@ -230,6 +230,8 @@ def _readable(address: Address) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        if duck.of_machine(error):
+            raise
         raise DatabaseError.unreadable(address.url, _first_line(error)) from None
 
 

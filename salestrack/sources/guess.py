@@ -20,7 +20,7 @@ import duckdb
 from salestrack.schema import TABLES, Column, words
 from salestrack.sources.cells import DATES, NUMBERS
 from salestrack.sources.formats import DATE_FORMS
-from salestrack.sources.mapping import FileSpec, Mapping, Rule, literal, quoted, required
+from salestrack.sources.mapping import FILLED_BY_US, FileSpec, Mapping, Rule, literal, quoted, required
 from salestrack.sources.resolve import NAMES
 
 FEW = 30
@@ -157,7 +157,7 @@ def _fillable(table: str) -> list[Column]:
     return [column for column in TABLES[table].imported.values() if column.name not in _NOT_GUESSED]
 
 
-_NOT_GUESSED = ("source_system", "source_ref", "custom_fields", "is_deleted", "amount_source_base")
+_NOT_GUESSED = (*FILLED_BY_US, "is_deleted", "amount_source_base")
 
 
 def _with_key(table: str, columns: Sequence[Facts], taken: dict[str, Facts]) -> dict[str, Facts]:

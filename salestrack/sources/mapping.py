@@ -287,7 +287,7 @@ def canonical_mapping() -> Mapping:
 
 
 def _canonical_file(table: Table) -> FileSpec:
-    columns = {name: _canonical_rule(table, name) for name in table.imported if name not in _FILLED_BY_US}
+    columns = {name: _canonical_rule(table, name) for name in table.imported if name not in FILLED_BY_US}
     match = tuple(name for name in required(table) if not columns[name].alternative)
     titles = (
         (words.title(table.name, "de"), words.title(table.name, "en")) if table.name in words.FILLED else ()
@@ -312,7 +312,8 @@ def _canonical_rule(table: Table, name: str) -> Rule:
     return Rule.model_validate(rule)
 
 
-_FILLED_BY_US = ("source_system", "source_ref", "custom_fields")
+FILLED_BY_US = ("source_system", "source_ref", "custom_fields")
+"""Columns that no file has: where a row comes from, and what else stood in it."""
 _NOTES = FileSpec(
     names=("notes", "hinweise"),
     match=("Column", "Meaning", "Needed"),
@@ -340,7 +341,7 @@ def required(table: Table) -> list[str]:
     return [
         name
         for name, column in table.imported.items()
-        if not column.nullable and column.default is None and name not in _FILLED_BY_US
+        if not column.nullable and column.default is None and name not in FILLED_BY_US
     ]
 
 

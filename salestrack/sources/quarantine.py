@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import duckdb
 
+from salestrack.errors import ReadError
 from salestrack.schema import TABLES
 from salestrack.sources.mapping import literal, quoted
 
@@ -31,8 +32,7 @@ COLUMNS = ", ".join(TABLES["quarantine"].columns)
 
 def create_quarantine(con: duckdb.DuckDBPyConnection) -> None:
     """The empty table `quarantine`."""
-    columns = ", ".join(f"{quoted(c.name)} {c.duckdb_type}" for c in TABLES["quarantine"].columns.values())
-    con.execute(f"CREATE OR REPLACE TABLE quarantine ({columns})")
+    con.execute(f"CREATE OR REPLACE TABLE quarantine ({TABLES['quarantine'].columns_sql()})")
 
 
 def reason_sql(code: str, column: str, value: str, condition: str) -> str:
@@ -134,3 +134,17 @@ def as_table(con: duckdb.DuckDBPyConnection, name: str) -> None:
         con.execute(f"CREATE TABLE {quoted(name + ' kept')} AS SELECT * FROM {quoted(name)}")
         con.execute(f"DROP VIEW {quoted(name)}")
         con.execute(f"ALTER TABLE {quoted(name + ' kept')} RENAME TO {quoted(name)}")
+
+
+def refuse_too_many(
+    con: duckdb.DuckDBPyConnection, file: str, table: str, quarantined: int, facts: int, most: float
+) -> None:
+    """Stops an import where more than the share `most` of a file's `facts` rows went into quarantine."""
+    if quarantined <= most * facts:
+        return
+    row = con.execute(
+        "SELECT line, reason_en FROM quarantine WHERE file = ? AND table_name = ? ORDER BY line LIMIT 1",
+        [file, table],
+    ).fetchone()
+    first = f"line {row[0]}: {row[1]}" if row else "unknown"
+    raise ReadError.too_many(file, quarantined, facts, first, most)

@@ -2,7 +2,8 @@
 
 An export tells the state of a deal when it was last changed (`updated_at`), else on the day in the file's name; a table
 of `deal_snapshots` tells it of its days. Stage entries made here are marked `snapshot_diff`, all changes `derived`.
-They only fill gaps: a deal whose history was exported keeps that, because it has every change with its own time.
+They only fill gaps: a deal whose history was exported keeps that, because it has every change with its own time. Where
+an export shows such a deal otherwise than its history tells of that day, the import notes it (`import_notes`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,17 @@ import re
 
 import duckdb
 
+from salestrack.duck import local_date
 from salestrack.sources.mapping import literal
+from salestrack.sources.notes import note
 from salestrack.sources.quarantine import as_table
 
-FIELDS = ("amount", "expected_close_date", "owner_rep_id", "status")
+FIELDS = {  # what changes besides the stage: its words, and how its texts are compared
+    "amount": ("amount", "Betrag", "TRY_CAST({} AS DECIMAL(22, 4))"),
+    "expected_close_date": ("expected closing", "erwarteter Abschluss", "TRY_CAST({} AS DATE)"),
+    "owner_rep_id": ("owner", "Verantwortliche", "{}"),
+    "status": ("status", "Status", "{}"),
+}
 _DAY = re.compile(r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
 STATE = "source_system, deal_id, stage_id, pipeline_id, status, amount, currency_code, probability, expected_close_date, owner_rep_id"
 
@@ -81,12 +89,66 @@ def _settle(con: duckdb.DuckDBPyConnection, zone: str) -> None:
         f"""
         UPDATE "deals seen" SET seen_at = CAST(seen_day AS TIMESTAMP) AT TIME ZONE {literal(zone)} AT TIME ZONE 'UTC'
         WHERE seen_at IS NULL;
-        DELETE FROM "deals seen" s WHERE seen_at IS NULL OR EXISTS (
+        UPDATE "deals seen" SET seen_day = {local_date("seen_at", zone)};
+        DELETE FROM "deals seen" s WHERE seen_at IS NULL
+        """
+    )
+    _reconcile(con, zone)
+    con.execute(
+        """
+        DELETE FROM "deals seen" s WHERE EXISTS (
             FROM (FROM deal_stage_history SELECT source_system, deal_id UNION ALL
                   FROM deal_field_history SELECT source_system, deal_id) h
             WHERE h.source_system = s.source_system AND h.deal_id = s.deal_id)
         """
     )
+
+
+def _reconcile(con: duckdb.DuckDBPyConnection, zone: str) -> None:
+    """Notes the deals that an export shows in a state that their history has at no time of that day."""
+    then = "OVER (PARTITION BY source_system, deal_id ORDER BY {at})"
+    entered = local_date("entered_at", zone)
+    _compare(
+        con,
+        "deal_stage_history",
+        "stage_id",
+        ("stage", "Phase"),
+        f"SELECT source_system, deal_id, to_stage_id AS told, {entered} AS since, "
+        f"lead({entered}) {then.format(at='entered_at')} AS until FROM deal_stage_history",
+    )
+    for field, (en, de, typed) in FIELDS.items():
+        changed = local_date("changed_at", zone)
+        old, new = typed.format("old_value"), typed.format("new_value")
+        _compare(
+            con,
+            "deal_field_history",
+            field,
+            (en, de),
+            f"""
+            SELECT source_system, deal_id, {new} AS told, {changed} AS since, lead({changed}) {then.format(at="changed_at")} AS until
+            FROM deal_field_history WHERE field = '{field}'
+            UNION ALL
+            SELECT source_system, deal_id, min_by({old}, changed_at), DATE '0001-01-01', min({changed})
+            FROM deal_field_history WHERE field = '{field}' GROUP BY ALL
+            """,
+        )
+
+
+def _compare(
+    con: duckdb.DuckDBPyConnection, table: str, field: str, what: tuple[str, str], spans: str
+) -> None:
+    """Notes deals seen on a day of which the history tells, but of none of its `spans` (told, since, until)."""
+    row = con.execute(
+        f"""
+        SELECT count(DISTINCT deal_id) FILTER (NOT agrees), count(DISTINCT deal_id), min(source_ref) FILTER (NOT agrees)
+        FROM (SELECT s.deal_id, s.source_ref, bool_or(s.{field} IS NOT DISTINCT FROM h.told) AS agrees
+              FROM "deals seen" s JOIN ({spans}) h ON h.source_system = s.source_system AND h.deal_id = s.deal_id
+                   AND h.since <= s.seen_day AND s.seen_day <= coalesce(h.until, s.seen_day)
+              GROUP BY s.source_system, s.deal_id, s.source_ref, s.seen_day)
+        """
+    ).fetchone()
+    if row:
+        note(con, "export against history", table, row, what)
 
 
 def _add_entries(con: duckdb.DuckDBPyConnection) -> None:

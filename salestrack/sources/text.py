@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from salestrack.duck import of_machine
 from salestrack.errors import ReadError
 from salestrack.sources.decode import Decoded
 from salestrack.sources.locate import Located
@@ -166,7 +167,9 @@ def _fast(
     reader = read_csv_sql(source.path, len(found.columns), found.delimiter, found.skip, found.spec.nulls)
     try:
         rows = _copy(con, f"SELECT * FROM {reader}", target)
-    except duckdb.Error:
+    except duckdb.Error as error:
+        if of_machine(error):
+            raise
         return None
     if _has_empty_row(con, target, len(found.columns)):
         return None
@@ -230,6 +233,8 @@ def _repaired(
     try:
         _copy(con, f"SELECT CAST(c0 AS BIGINT) AS _at, {names} FROM {reader}", target)
     except duckdb.Error as error:
+        if of_machine(error):
+            raise
         raise ReadError.broken_row(source.name, found.skip + 1, str(error).splitlines()[0]) from None
     _view(con, view, target, found.columns, "_at")
     return text

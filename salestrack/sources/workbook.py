@@ -18,6 +18,7 @@ from pathlib import Path
 
 from python_calamine import CalamineError, CalamineWorkbook
 
+from salestrack.duck import is_full
 from salestrack.errors import ReadError
 from salestrack.sources.decode import Decoded, sha256_of
 from salestrack.sources.formats import EITHER, GERMAN
@@ -48,6 +49,8 @@ def sheets(path: Path, name: str, work: Path) -> Iterator[tuple[str, Decoded]]:
                     lines = _write(target, rows)
                     yield sheet, Decoded(name, target, digest, size, "workbook", lines, True, False)
     except (CalamineError, OSError, ValueError) as error:
+        if is_full(error):
+            raise
         raise ReadError.workbook(name, f"the workbook cannot be read ({error})") from None
 
 

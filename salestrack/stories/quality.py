@@ -117,10 +117,7 @@ READ_ALL = (
 
 def verdict(book: Book) -> dict[str, Any]:
     """The arguments of `page.text`: the overall level in words, and what was read and refused."""
-    loads = quality.loads(book)
-    levels = pd.concat(
-        [part["level"] for part in (quality.plausibility(book), loads, quality.freshness(book))]
-    )
+    loads, levels = quality.loads(book), quality.levels(book)
     en, de = VERDICTS[quality.level_of(levels)]
     refused = int(loads["quarantined"].sum())
     read = READ if refused else READ_ALL
@@ -221,6 +218,27 @@ def refused(page: Page) -> Html:
     return page.text(en="No row was refused.", de="Keine Zeile wurde abgewiesen.")
 
 
+def noted(page: Page) -> Html:
+    """What the import noticed without refusing a row, with an example; a sentence if there is nothing."""
+    found = quality.notes(page.book)
+    if len(found):
+        return page.table(
+            found, columns=[page.words.language, "table", "count", "n", "example"], labels=LABELS
+        )
+    return page.text(
+        en="No row stands in a file twice, and no export contradicts the exported history.",
+        de="Keine Zeile steht zweimal in einer Datei, und kein Export widerspricht dem exportierten Verlauf.",
+    )
+
+
+def money(page: Page) -> Html:
+    """What became of the amounts of each file, in its currencies; a sentence if no file has any."""
+    found = short(quality.amounts(page.book))
+    if len(found):
+        return page.table(found, units=dict.fromkeys(("accepted", "superseded", "quarantined"), "cents"))
+    return page.text(en="No file has amounts of money.", de="Keine Datei enthält Geldbeträge.")
+
+
 def dated(page: Page) -> Html:
     """Where the day of closings comes from, by year; a sentence for a company without deals."""
     found = quality.history(page.book)
@@ -257,6 +275,7 @@ def measures(page: Page) -> list[dict[str, Any]]:
         *_unbalanced(quality.loads(book)),
         *_implausible(page.words, raised_first(quality.plausibility(book))),
         *_refused(quality.quarantine(book)),
+        *_noted(page.words, quality.notes(book)),
         *_stale(page.words, quality.freshness(book)),
     ]
 
@@ -299,6 +318,18 @@ def _unbalanced(loads: pd.DataFrame) -> list[dict[str, Any]]:
 def _refused(quarantine: pd.DataFrame) -> list[dict[str, Any]]:
     rows = quarantine[["n", "reason_en", "reason_de", "example"]].itertuples(index=False, name=None)
     return [_measure(CORRECT, f"{n} × {en} ({where})", f"{n} × {de} ({where})") for n, en, de, where in rows]
+
+
+def _noted(words: Words, notes: pd.DataFrame) -> list[dict[str, Any]]:
+    cure = (
+        "Find out why the exports differ or hold a row twice, and export again.",
+        "Klären, warum die Exporte sich unterscheiden oder eine Zeile doppelt enthalten, und erneut exportieren.",
+    )
+    rows = notes[["count", "en", "de", "example"]].itertuples(index=False, name=None)
+    return [
+        _measure(cure, f"{words.fmt(n, 'count')} {en} ({where})", f"{words.fmt(n, 'count')} {de} ({where})")
+        for n, en, de, where in rows
+    ]
 
 
 def _stale(words: Words, freshness: pd.DataFrame) -> list[dict[str, Any]]:

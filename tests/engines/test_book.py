@@ -66,6 +66,14 @@ def test_every_table_has_the_same_rows_and_columns_on_spark(books: tuple[Book, B
         assert frame.count() == len(relation), name
 
 
+def test_a_column_of_the_company_s_own_is_grouped_by_on_spark_too(books: tuple[Book, Book]) -> None:
+    spark, duck = books
+    wanted = dict(duck.sql("SELECT Region__c, count(*) FROM campaigns GROUP BY ALL").fetchall())
+    counted = spark.frame("campaigns").groupBy("Region__c").count().collect()
+    assert {row["Region__c"]: row["count"] for row in counted} == wanted
+    assert len(wanted) > 1
+
+
 def test_frames_that_are_not_sparks_are_worked_on_where_they_are(books: tuple[Book, Book]) -> None:
     spark, duck = books
     won = "status = 'won'"

@@ -1,4 +1,4 @@
-"""Small tables for tests of the rules: days, deals, quotas and credits, row by row."""
+"""Small tables for tests of the rules: days, times, deals, quotas and credits, row by row."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ OCTOBER = ("2026-10-01", "2026-10-31")
 
 def day(*texts: str | None) -> Any:
     return pd.to_datetime(list(texts)).astype("datetime64[us]")
+
+
+def at(*texts: str | None) -> Any:
+    """A column of these times."""
+    return pd.to_datetime(pd.Series(list(texts), dtype="object")).astype("datetime64[us]")
 
 
 def deals(*rows: tuple[Any, ...], **more: Any) -> pd.DataFrame:

@@ -330,6 +330,19 @@ OF_EVENTS = (
 )
 
 
+def test_reports_of_the_same_days_in_different_cuts_are_refused(tmp_path: Path) -> None:
+    by_source = "Date,Session source,Sessions\n20260701,google,1240\n20260703,google,300\n"
+    with pytest.raises(ReadError) as refused:
+        imported(tmp_path, {"ga4/a.csv": ENGLISH, "ga4/b.csv": by_source})
+    assert str(refused.value) == (
+        "the visits of 2026-07-01 stand in ga4/a.csv (by channel_group) and ga4/b.csv (by source): "
+        "that would count them twice; keep one of the two files in raw/"
+    )
+    other_days = by_source.replace("20260701", "20260704")
+    imported(tmp_path / "other", {"ga4/a.csv": ENGLISH, "ga4/b.csv": other_days})
+    assert len(rows(tmp_path / "other", "web_traffic", "date")) == 5
+
+
 @pytest.mark.parametrize(
     "text",
     [
