@@ -46,7 +46,9 @@ TOPICS = (
     "expansion",
     "quotas",
     "activities",
+    "landmark",
     "customers",
+    "market",
     "territories",
 )
 RAW = ("deal_stage_history", "deal_field_history", "stages")
@@ -168,7 +170,7 @@ def main() -> None:
     chosen = {n: r for n, r in rivals().items() if not args.only or n in args.only}
     if args.against == ["memory"]:
         return _memory(args.data, args.rounds)
-    tables = Tables(args.data, {t for r in chosen.values() for t in r.reads} | set(RAW))
+    tables = Tables(args.data, {t for r in chosen.values() for t in r.reads} | {"deals", *RAW})
     if args.catalogue:
         against = "sql" if args.catalogue == "ours" else args.catalogue
         for name, rival in chosen.items():

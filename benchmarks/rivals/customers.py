@@ -1,4 +1,4 @@
-"""Acquisition, channels, surveys and the value of customers by hand."""
+"""Acquisition of customers and their value by hand."""
 
 from __future__ import annotations
 
@@ -6,28 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.rivals import Rival
-from benchmarks.rivals._common import AS_OF, TODAY, alive, dates_of
-
-
-def _answers(surveys: pd.DataFrame) -> pd.DataFrame:
-    given = surveys[(surveys["survey_type"] == "nps") & alive(surveys) & surveys["score"].notna()]
-    given = given.assign(day=dates_of(given["responded_at"])).sort_values(
-        ["day", "score"], ascending=[False, True]
-    )
-    score = given["score"][given["contact_id"].isna() | ~given["contact_id"].duplicated()]
-    up, down, n = (score >= 9).sum(), (score < 7).sum(), len(score)
-    return pd.DataFrame(
-        {"promoters": [up], "detractors": down, "net_promoter_score": 100 * (up - down) / n, "n": n}
-    )
-
-
-PROMOTERS = """
-SELECT promoters, detractors, n, 100 * (promoters - detractors) / n AS net_promoter_score
-FROM (SELECT count(*) FILTER (score >= 9) AS promoters, count(*) FILTER (score < 7) AS detractors, count(*) AS n
-      FROM (SELECT score FROM surveys WHERE survey_type = 'nps' AND score IS NOT NULL AND is_deleted IS NOT TRUE
-            QUALIFY contact_id IS NULL
-            OR row_number() OVER (PARTITION BY contact_id ORDER BY responded_at::DATE DESC, score) = 1) s) c
-"""
+from benchmarks.rivals._common import AS_OF, TODAY, Array, alive, dates_of
 
 
 def _first_wins(deals: pd.DataFrame) -> pd.DataFrame:
@@ -58,24 +37,31 @@ def _acquisition(costs: pd.DataFrame, deals: pd.DataFrame) -> pd.DataFrame:
     lag = _lag(new)
     cost = _spent(costs, lag)
     return pd.DataFrame(
-        {"cost": [cost], "customer_acquisition_cost": cost / len(new), "n": len(new), "lag_months": lag}
+        {
+            "cost": [cost],
+            "customer_acquisition_cost": cost / len(new),
+            "n": len(new),
+            "lag_months": lag,
+            "acquisition_share": 1.0,
+        }
     )
 
 
-NEW = """new AS (SELECT account_id, closed_date, lead_created_at FROM deals WHERE status = 'won' AND closed_date IS NOT NULL
-                 QUALIFY account_id IS NULL OR row_number() OVER (PARTITION BY account_id ORDER BY closed_date, deal_id) = 1)"""
-
-
-LAG = """SELECT count(*) AS n, coalesce(floor(median(closed_date - lead_created_at::DATE)
-                FILTER (closed_date >= lead_created_at::DATE) / (365.25 / 12) + 0.5), 0)::INTEGER AS lag_months FROM new"""
+NEW = """new AS MATERIALIZED (
+    SELECT coalesce(account_id, deal_id) AS account_id, min(closed_date) AS closed_date,
+           arg_min_null(closed_date - lead_created_at::DATE, row(closed_date, deal_id)) AS wait
+    FROM deals WHERE status = 'won' AND closed_date IS NOT NULL GROUP BY coalesce(account_id, deal_id))"""
 
 
 SPENT = f"""SELECT n, lag_months, (SELECT sum(amount_base_cents) / 100 FROM costs WHERE is_deleted IS NOT TRUE
                    AND date_trunc('month', cost_date) + to_months(lag_months) <= date_trunc('month', DATE '{AS_OF}')) AS cost
-            FROM ({LAG}) l"""
+            FROM (SELECT count(*) AS n, coalesce(floor(median(wait) FILTER (wait >= 0) / (365.25 / 12) + 0.5), 0)::INTEGER
+                         AS lag_months FROM new) l"""
 
 
-ACQUISITION = f"WITH {NEW} SELECT *, cost / n AS customer_acquisition_cost FROM ({SPENT}) s"
+ACQUISITION = (
+    f"WITH {NEW} SELECT *, cost / n AS customer_acquisition_cost, 1 AS acquisition_share FROM ({SPENT}) s"
+)
 
 
 def _ordered(orders: pd.DataFrame, order_lines: pd.DataFrame) -> pd.DataFrame:
@@ -96,16 +82,11 @@ def _ordered(orders: pd.DataFrame, order_lines: pd.DataFrame) -> pd.DataFrame:
     return found.fillna({"known": 0, "margin": 0})
 
 
-ORDERED = f"""o AS (SELECT o.account_id, o.order_date, net_amount_base_cents AS value, coalesce(known, 0) AS known,
-                           coalesce(margin, 0) AS margin
-                    FROM orders o LEFT JOIN (
-                        SELECT order_id, sum(line_amount_base_cents) AS known, sum(line_amount_base_cents - cost) AS margin
-                        FROM (SELECT order_id, line_amount_base_cents, floor(unit_cost::DOUBLE * quantity
-                                     * (line_amount_base_cents / (line_amount::DOUBLE * 100)) * 100 + 0.5) AS cost
-                              FROM order_lines WHERE unit_cost IS NOT NULL AND is_deleted IS NOT TRUE) l
-                        WHERE cost IS NOT NULL GROUP BY order_id) k USING (order_id)
-                    WHERE coalesce(o.order_status, '') NOT IN ('cancelled', 'returned') AND o.account_id IS NOT NULL
-                    AND o.is_deleted IS NOT TRUE AND o.order_date <= DATE '{AS_OF}')"""
+STANDS = f"""coalesce(order_status, '') NOT IN ('cancelled', 'returned') AND account_id IS NOT NULL AND is_deleted IS NOT TRUE
+             AND order_date <= DATE '{AS_OF}'"""
+LINES = """SELECT {columns}, line_amount_base_cents AS worth, line_amount_base_cents - floor(unit_cost::DOUBLE * quantity
+                  * (line_amount_base_cents / (line_amount::DOUBLE * 100)) * 100 + 0.5) AS gain
+           FROM order_lines JOIN {orders} USING (order_id) WHERE unit_cost IS NOT NULL AND is_deleted IS NOT TRUE"""
 
 
 def _payback(
@@ -113,47 +94,66 @@ def _payback(
 ) -> pd.DataFrame:
     new = _first_wins(deals)
     new = new.assign(month=new["when"].to_numpy().astype("datetime64[M]").astype("int64"))
-    cac = _spent(costs, _lag(new)) / len(new)
+    full = int((TODAY + 1).astype("datetime64[M]").astype("int64")) - 1
     sales = _ordered(orders, order_lines).merge(new[["account_id", "month"]], on="account_id")
     sales["age"] = sales["day"].to_numpy().astype("datetime64[M]").astype("int64") - sales["month"]
     sales = sales[sales["age"] >= 0]
-    rate = sales["margin"].sum() / sales["known"].sum()
-    full = int((TODAY + 1).astype("datetime64[M]").astype("int64")) - 1
-    over = sales[sales["month"] + sales["age"] <= full]
-    gain = over["margin"] + (over["value"] - over["known"]) * rate
-    length = full - int(new["month"].min()) + 1
-    customers = np.bincount(full - new["month"][new["month"] <= full], minlength=length)
+    over = sales["month"] + sales["age"] <= full
+    parts = pd.DataFrame({name: sales[name] for name in ("age", "value", "known", "margin")})
+    parts["over_unknown"] = (sales["value"] - sales["known"]).where(over, 0)
+    parts["over_margin"] = sales["margin"].where(over, 0)
+    cost, counts = _spent(costs, _lag(new)) / len(new), new["month"].value_counts()
+    earned = parts.groupby("age", as_index=False).sum()
+    return _repaid(cost, full - counts.index.to_numpy(), counts.to_numpy(), earned)
+
+
+def _repaid(cost: float, month: Array, n: Array, earned: pd.DataFrame) -> pd.DataFrame:
+    """Payback from the cost of a customer, the customers by full months since, and what they brought by month."""
+    length, total = int(month.max()) + 1, n.sum()
+    customers = np.bincount(month[month >= 0], weights=n[month >= 0], minlength=length)
     followed = customers[::-1].cumsum()[::-1]
-    curve = (np.bincount(over["age"], weights=gain, minlength=length) / 100 / followed).cumsum()
-    reached = np.flatnonzero(curve >= cac - 1e-9)
+    value, known = earned["value"].sum(), earned["known"].sum()
+    gain = earned["over_margin"] + earned["over_unknown"] * (earned["margin"].sum() / known)
+    each = np.bincount(earned["age"].astype(int), weights=gain, minlength=length)[:length]
+    curve = (each / 100 / followed).cumsum()
+    reached = np.flatnonzero(curve >= cost - 1e-9)
     return pd.DataFrame(
         {
-            "customer_acquisition_cost": [cac],
+            "customer_acquisition_cost": [cost],
             "margin": curve[-1],
             "months_followed": length,
             "cac_payback": reached[0] + 1 if len(reached) else np.nan,
-            "n": len(new),
+            "coverage": known / value,
+            "n": total,
+            "matured": followed[reached[0] if len(reached) else -1] / total,
         }
     )
 
 
+def _repaid_parts(parts: pd.DataFrame) -> pd.DataFrame:
+    spent, months, earned = (parts[parts["part"] == i] for i in range(3))
+    cost = float(spent["value"].iloc[0] / spent["n"].iloc[0])
+    return _repaid(cost, months["age"].to_numpy(dtype=int), months["n"].to_numpy(), earned)
+
+
 MONTHS_OF = "(year({0}) * 12 + month({0}))"
 FULL = MONTHS_OF.format(f"(DATE '{AS_OF}' + 1)") + " - 1"
+# Three small tables in one: the cost, the customers by full months since they were won, what they brought by month.
 PAYBACK = f"""
-WITH {NEW}, {ORDERED}, s AS ({SPENT}),
+WITH {NEW},
 c AS (SELECT account_id, {MONTHS_OF.format("closed_date")} AS won FROM new),
-g AS (SELECT age, sum(margin) AS margin, sum(known) AS known, sum(margin) FILTER (ordered <= {FULL}) AS over_margin,
-             sum(value - known) FILTER (ordered <= {FULL}) AS over_unknown
-      FROM (SELECT {MONTHS_OF.format("order_date")} AS ordered, ordered - won AS age, margin, known, value
-            FROM o JOIN c USING (account_id)) m WHERE age >= 0 GROUP BY age),
-t AS (SELECT age, sum(sum(n)) OVER (ORDER BY age DESC) AS followed
-      FROM (SELECT unnest(range(0, {FULL} - (SELECT min(won) FROM c) + 1)) AS age, 0 AS n
-            UNION ALL SELECT {FULL} - won, count(*) FROM c WHERE won <= {FULL} GROUP BY won) f GROUP BY age),
-u AS (SELECT age, sum(coalesce(over_margin + over_unknown * (SELECT sum(margin) / sum(known) FROM g), 0) / 100 / followed)
-             OVER (ORDER BY age) AS margin FROM t LEFT JOIN g USING (age))
-SELECT cost / n AS customer_acquisition_cost, (SELECT arg_max(margin, age) FROM u) AS margin, (SELECT count(*) FROM u) AS months_followed,
-       (SELECT min(age) + 1 FROM u WHERE u.margin >= cost / n - 1e-9) AS cac_payback, n
-FROM s
+o AS MATERIALIZED (SELECT order_id, ordered - won AS age, ordered <= {FULL} AS over, value
+                   FROM (SELECT order_id, account_id, {MONTHS_OF.format("order_date")} AS ordered,
+                                net_amount_base_cents AS value FROM orders WHERE {STANDS}) s
+                        JOIN c USING (account_id) WHERE ordered >= won)
+SELECT 0 AS part, 0 AS age, n, cost AS value, 0 AS known, 0 AS margin, 0 AS over_unknown, 0 AS over_margin FROM ({SPENT}) s
+UNION ALL SELECT 1, {FULL} - won, count(*), 0, 0, 0, 0, 0 FROM c GROUP BY won
+UNION ALL SELECT 2, age, 0, sum(value), sum(worth), sum(gain), coalesce(sum(value - worth) FILTER (over), 0),
+                 coalesce(sum(gain) FILTER (over), 0)
+          FROM (SELECT age, over, value, 0 AS worth, 0 AS gain FROM o
+                UNION ALL SELECT age, over, 0, worth, gain FROM ({LINES.format(columns="age, over", orders="o")}) l
+                WHERE gain IS NOT NULL) m
+          GROUP BY age
 """
 
 
@@ -167,129 +167,136 @@ def _lifetime(orders: pd.DataFrame, order_lines: pd.DataFrame, accounts: pd.Data
     event = ~np.isnat(end)
     first = dates_of(people["min"])
     alive_for = np.maximum((np.where(event, end, TODAY) - first).astype("int64"), 0)
-    months = alive_for * 400 // 12175
-    followed = months + event
-    age = (sales["day"] - sales["account_id"].map(people["min"])).dt.days * 400 // 12175
-    sales = sales.assign(age=age)
-    sales = sales[sales["age"] < sales["account_id"].map(pd.Series(followed, people.index))]
-    rate = sales["margin"].sum() / sales["known"].sum()
-    gain = sales["margin"] + (sales["value"] - sales["known"]) * rate
-    tau = int(min(36, followed.max()))
-    n = np.bincount(followed)
-    left = np.bincount(followed[event], minlength=len(n))
-    risk = n[::-1].cumsum()[::-1]
-    survival = np.cumprod(1 - left / risk)
-    per_month = np.bincount(sales["age"], weights=gain / 100, minlength=tau)[:tau]
-    worth = survival[:tau] * per_month / (risk - n)[:tau] / 1.1 ** (np.arange(tau) / 12)
+    followed = alive_for * 400 // 12175 + event
+    again = (people["max"] - people["min"]).dt.days >= 7
+    lives = pd.DataFrame({"followed": followed, "gone": event, "again": again, "n": 1})
+    place = people.index.get_indexer(sales["account_id"])
+    age = (dates_of(sales["day"]) - first[place]).astype("int64") * 400 // 12175
+    inside = age < followed[place]
+    earned = sales[["value", "known", "margin"]][inside].groupby(age[inside]).sum()
+    return _worth(
+        lives.groupby(["followed", "gone"], as_index=False).sum(), earned.rename_axis("age").reset_index()
+    )
+
+
+def _worth(lives: pd.DataFrame, earned: pd.DataFrame) -> pd.DataFrame:
+    """The value from customers by months followed (and whether they left then), and what all brought by month."""
+    from scipy.special import chdtrc
+
+    days, left = lives["followed"].to_numpy(dtype=int), lives["gone"].to_numpy(dtype=bool)
+    n = lives["n"].to_numpy(dtype=float)
+    length, total, many_left = int(days.max()) + 1, n.sum(), n[left].sum()
+    tau = min(36, length - 1)
+    every, gone = np.bincount(days, n, length), np.bincount(days[left], n[left], length)
+    risk = every[::-1].cumsum()[::-1]
+    survival = np.cumprod(1 - gone / risk)
+    value, known = earned["value"].sum(), earned["known"].sum()
+    rate = earned["margin"].sum() / known
+    gain = np.bincount(
+        earned["age"].astype(int),
+        (earned["margin"] + (earned["value"] - earned["known"]) * rate) / 100,
+        length,
+    )
+    worth = survival[:tau] * gain[:tau] / (risk - every)[:tau] / 1.1 ** (np.arange(tau) / 12)
+    years = np.arange(-(-(length - 1) // 12))[:, None] * 12
+    exposed = (n * np.clip(days - years, 0, 12)).sum(axis=1)
+    by_year = (n * left * ((days > years) & (days <= years + 12))).sum(axis=1)
+    flat_p = np.nan
+    if len(years) > 1 and by_year.sum():
+        shares = np.where(by_year > 0, by_year / exposed / (by_year.sum() / exposed.sum()), 1)
+        flat_p = chdtrc(len(years) - 1, 2 * (by_year * np.log(shares)).sum())
     return pd.DataFrame(
         {
-            "customer_lifetime_value": [np.sum(worth)],
+            "customer_lifetime_value": [worth.sum()],
             "months": tau,
             "retained": survival[tau],
-            "left": event.sum(),
-            "n": len(people),
+            "margin_over_churn": gain.sum() / many_left if flat_p >= 0.05 and many_left >= 10 else np.nan,
+            "flat_p": flat_p,
+            "coverage": known / value,
+            "left": many_left,
+            "returned": lives["again"].sum(),
+            "n": total,
+            "matured": n[left | (days >= tau)].sum() / total,
         }
     )
 
 
+def _worth_parts(parts: pd.DataFrame) -> pd.DataFrame:
+    lives = parts["value"].isna()
+    return _worth(parts[lives], parts[~lives].rename(columns={"followed": "age"}))
+
+
+# Two small tables in one: the customers by months followed, and what they brought by month since their first order.
 LIFETIME = f"""
-WITH {ORDERED},
-c AS (SELECT account_id, first, gone IS NOT NULL AS gone, greatest(coalesce(gone, DATE '{AS_OF}') - first, 0) * 400 // 12175
-             + (gone IS NOT NULL)::INTEGER AS followed
-      FROM (SELECT p.account_id, first, least(CASE WHEN churned_at::DATE <= DATE '{AS_OF}' THEN churned_at::DATE END,
-                                            CASE WHEN last + 365 <= DATE '{AS_OF}' THEN last + 365 END) AS gone
-            FROM (SELECT account_id, min(order_date) AS first, max(order_date) AS last FROM o GROUP BY account_id) p
-            LEFT JOIN (SELECT account_id, churned_at FROM accounts WHERE is_deleted IS NOT TRUE) a USING (account_id)) e),
-g AS (SELECT age AS t, sum(margin) AS margin, sum(known) AS known, sum(value) AS value
-      FROM (SELECT (order_date - first) * 400 // 12175 AS age, followed, margin, known, value FROM o JOIN c USING (account_id)) m
-      WHERE age < followed GROUP BY age),
-l AS (SELECT t, sum(n) AS n, sum(d) AS d
-      FROM (SELECT followed AS t, count(*) AS n, count(*) FILTER (gone) AS d FROM c GROUP BY followed
-            UNION ALL SELECT unnest(range(0, (SELECT max(followed) FROM c) + 1)), 0, 0) f GROUP BY t),
-k AS (SELECT t, product(1 - d / risk) OVER (ORDER BY t) AS retained, risk - n AS risk
-      FROM (SELECT *, sum(n) OVER (ORDER BY t DESC) AS risk FROM l) r),
-z AS (SELECT least(36, (SELECT max(followed) FROM c)) AS months),
-w AS (SELECT sum(retained * (margin + (value - known) * (SELECT sum(margin) / sum(known) FROM g)) / 100 / risk / pow(1.1, t / 12)) AS worth
-      FROM k JOIN g USING (t) WHERE t < (SELECT months FROM z))
-SELECT worth AS customer_lifetime_value, months, (SELECT retained FROM k WHERE t = months) AS retained,
-       (SELECT count(*) FILTER (gone) FROM c) AS "left", (SELECT count(*) FROM c) AS n
-FROM w, z
-"""
-
-
-def _channels(web_traffic: pd.DataFrame, leads: pd.DataFrame, deals: pd.DataFrame) -> pd.DataFrame:
-    won = (
-        deals[(deals["status"] == "won") & deals["lead_id"].notna()]
-        .groupby("lead_id")["amount_base_cents"]
-        .sum()
-    )
-    leads = leads[alive(leads)]
-    value = leads["lead_id"].map(won)
-    parts = pd.DataFrame({"leads": 1, "won": value.notna(), "value": value.fillna(0) / 100})
-    crm = parts.groupby(leads["lead_source"].fillna("(missing)")).sum()
-    visits = web_traffic[alive(web_traffic)].groupby("channel_group")["sessions"].sum()
-    both = crm.join(visits, how="outer").sort_index()
-    both = both.fillna({"leads": 0, "won": 0, "value": 0})
-    return both.assign(channel_yield=both["value"] / both["leads"].where(both["leads"] > 0))
-
-
-CHANNELS = """
-SELECT sessions, coalesce(leads, 0) AS leads, coalesce(won, 0) AS won, coalesce(value, 0) AS value, value / leads AS channel_yield
-FROM (SELECT coalesce(lead_source, '(missing)') AS channel, count(*) AS leads, count(w.lead_id) AS won,
-             coalesce(sum(cents), 0) / 100 AS value
-      FROM leads l LEFT JOIN (SELECT lead_id, sum(amount_base_cents) AS cents FROM deals
-                              WHERE status = 'won' AND lead_id IS NOT NULL GROUP BY lead_id) w ON w.lead_id = l.lead_id
-      WHERE is_deleted IS NOT TRUE GROUP BY ALL) c
-FULL JOIN (SELECT channel_group AS channel, sum(sessions) AS sessions FROM web_traffic
-           WHERE is_deleted IS NOT TRUE GROUP BY channel_group) v USING (channel)
-ORDER BY channel
+WITH o AS MATERIALIZED (SELECT order_id, account_id, order_date, net_amount_base_cents AS value FROM orders WHERE {STANDS}),
+c AS MATERIALIZED (
+    SELECT account_id, first, gone IS NOT NULL AS gone, again,
+           greatest(coalesce(gone, DATE '{AS_OF}') - first, 0) * 400 // 12175 + (gone IS NOT NULL)::INTEGER AS followed
+    FROM (SELECT p.account_id, first, last - first >= 7 AS again,
+                 least(churned, CASE WHEN last + 365 <= DATE '{AS_OF}' THEN last + 365 END) AS gone
+          FROM (SELECT account_id, min(order_date) AS first, max(order_date) AS last FROM o GROUP BY account_id) p
+          LEFT JOIN (SELECT account_id, churned_at::DATE AS churned FROM accounts
+                     WHERE is_deleted IS NOT TRUE AND churned_at::DATE <= DATE '{AS_OF}') a USING (account_id)) e),
+m AS MATERIALIZED (SELECT order_id, (order_date - first) * 400 // 12175 AS age, value FROM o JOIN c USING (account_id)
+                   WHERE (order_date - first) * 400 // 12175 < followed)
+SELECT followed, gone, count(*) AS n, count(*) FILTER (again) AS again, NULL AS value, NULL AS known, NULL AS margin
+FROM c GROUP BY followed, gone
+UNION ALL SELECT age, NULL, NULL, NULL, sum(value), sum(worth), sum(gain)
+          FROM (SELECT age, value, 0 AS worth, 0 AS gain FROM m
+                UNION ALL SELECT age, 0, worth, gain FROM ({LINES.format(columns="age", orders="m")}) l WHERE gain IS NOT NULL) s
+          GROUP BY age
 """
 
 
 WON = ["deal_id", "status", "closed_date", "account_id", "lead_created_at"]
 COST = ["cost_date", "amount_base_cents", "is_deleted"]
 ORDERS = ["order_id", "account_id", "order_date", "order_status", "net_amount_base_cents", "is_deleted"]
-LINES = ["order_id", "line_amount", "line_amount_base_cents", "quantity", "unit_cost", "is_deleted"]
+LINES_READ = ["order_id", "line_amount", "line_amount_base_cents", "quantity", "unit_cost", "is_deleted"]
 RIVALS = {
     "customer_acquisition_cost": Rival(
         reads={"costs": COST, "deals": WON},
         options={"as_of": AS_OF},
         sql=ACQUISITION,
         pandas=_acquisition,
-        same=("cost", "customer_acquisition_cost", "n", "lag_months"),
+        same=("cost", "customer_acquisition_cost", "n", "lag_months", "acquisition_share"),
     ),
     "cac_payback": Rival(
-        reads={"costs": COST, "deals": WON, "orders": ORDERS, "order_lines": LINES},
+        reads={"costs": COST, "deals": WON, "orders": ORDERS, "order_lines": LINES_READ},
         options={"as_of": AS_OF},
         sql=PAYBACK,
+        finish=_repaid_parts,
         pandas=_payback,
-        same=("customer_acquisition_cost", "margin", "months_followed", "cac_payback", "n"),
+        same=(
+            "customer_acquisition_cost",
+            "margin",
+            "months_followed",
+            "cac_payback",
+            "coverage",
+            "n",
+            "matured",
+        ),
     ),
     "customer_lifetime_value": Rival(
         reads={
             "orders": ORDERS,
-            "order_lines": LINES,
+            "order_lines": LINES_READ,
             "accounts": ["account_id", "churned_at", "is_deleted"],
         },
         options={"as_of": AS_OF},
         sql=LIFETIME,
+        finish=_worth_parts,
         pandas=_lifetime,
-        same=("customer_lifetime_value", "months", "retained", "left", "n"),
-    ),
-    "net_promoter_score": Rival(
-        reads={"surveys": ["survey_type", "score", "contact_id", "responded_at", "is_deleted"]},
-        sql=PROMOTERS,
-        pandas=_answers,
-        same=("promoters", "detractors", "net_promoter_score", "n"),
-    ),
-    "channel_yield": Rival(
-        reads={
-            "web_traffic": ["channel_group", "sessions", "is_deleted"],
-            "leads": ["lead_id", "lead_source", "is_deleted"],
-            "deals": ["lead_id", "status", "amount_base_cents"],
-        },
-        sql=CHANNELS,
-        pandas=_channels,
-        same=("sessions", "leads", "won", "value", "channel_yield"),
+        same=(
+            "customer_lifetime_value",
+            "months",
+            "retained",
+            "margin_over_churn",
+            "flat_p",
+            "coverage",
+            "left",
+            "returned",
+            "n",
+            "matured",
+        ),
     ),
 }

@@ -12,13 +12,16 @@ from benchmarks.rivals._common import (
     AS_OF,
     RATES,
     SPAN,
+    WILSON,
     Array,
     converted,
     dates_of,
     days,
     number,
     rate_on,
+    ratio_spread,
     spans_of,
+    wilson,
 )
 
 # The last eight finished quarters, looked at on the 31st day of each, as 31 October is of its quarter.
@@ -28,6 +31,12 @@ e AS (SELECT q, currency_code, arg_max(rate, rate_date) AS rate
       FROM (SELECT (DATE '2024-10-01' + to_months((3 * i)::INT))::DATE AS q FROM range(8) t(i))
       JOIN (SELECT from_currency_code AS currency_code, rate::DOUBLE AS rate, rate_date FROM exchange_rates
             UNION ALL SELECT 'EUR', 1, DATE '2000-01-01') ON rate_date <= q + 30 GROUP BY ALL)"""
+
+WON_IN_QUARTER = f"""
+w AS (SELECT deal_id, date_trunc('quarter', closed_date)::DATE AS q, (q + INTERVAL 3 MONTH)::DATE AS next, {{what}} FROM deal_versions
+      WHERE status = 'won' AND closed_date >= {FIRST} AND closed_date < {END} AND closed_date > q + 30
+        AND valid_from_date < next AND coalesce(valid_to_date >= next, TRUE))"""
+"""Deals won after the 31st day of a quarter, as they stood at its end."""
 
 
 def _quarters(dates: pd.Series[Any]) -> Array:
@@ -57,25 +66,43 @@ def _then(deal_versions: pd.DataFrame, exchange_rates: pd.DataFrame) -> pd.DataF
     return x.assign(cents=_quarter_cents(x, exchange_rates))
 
 
+def _needed(sums: pd.DataFrame) -> pd.DataFrame:
+    """The ratio of the sums over the quarters in which something was open, with its interval."""
+    sums = sums.loc[sums["opened"] > 0, ["opened", "won", "every"]].astype(float)
+    opened, won, besides = sums["opened"], sums["won"], sums["every"] - sums["won"]
+    total, gained, n = opened.sum(), won.sum(), len(sums)
+    share, half = ratio_spread(gained, total, won @ won, won @ opened, opened @ opened, n)
+    half = half if n >= 4 else np.nan
+    return pd.DataFrame(
+        {
+            "open_value": [total / 100],
+            "won_value": gained / 100,
+            "won_besides": besides.sum() / 100,
+            "won_share": gained / total,
+            "besides_share": besides.sum() / total,
+            "required_coverage": total / gained,
+            "low": 1 / (share + half),
+            "high": np.inf if share <= half else 1 / (share - half),
+            "day": 31,
+            "days": 92,
+            "n": n,
+        }
+    )
+
+
 def _required_coverage(deal_versions: pd.DataFrame, exchange_rates: pd.DataFrame) -> pd.DataFrame:
     then = _then(deal_versions, exchange_rates)
     then = then[then["due"] >= then["q"] + 30]
     won = deal_versions[(deal_versions["status"] == "won") & deal_versions["valid_to"].isna()]
     won = won.assign(q=_quarters(won["closed_date"]), closed=days(won["closed_date"]))
     won = won.loc[won["closed"] > won["q"] + 30, ["deal_id", "q", "amount_base_cents"]]
-    opened, every = then["cents"].sum() / 100, won["amount_base_cents"].sum() / 100
-    gained = then[["deal_id", "q"]].merge(won, on=["deal_id", "q"])["amount_base_cents"].sum() / 100
-    return pd.DataFrame(
-        {
-            "open_value": [opened],
-            "won_value": gained,
-            "won_besides": every - gained,
-            "won_share": gained / opened,
-            "besides_share": (every - gained) / opened,
-            "required_coverage": opened / gained,
-            "n": then.loc[then["cents"] > 0, "q"].nunique(),
-        }
-    )
+    both = then[["deal_id", "q"]].merge(won, on=["deal_id", "q"])
+    sums = {
+        "opened": then.groupby("q")["cents"].sum(),
+        "won": both.groupby("q")["amount_base_cents"].sum(),
+        "every": won.groupby("q")["amount_base_cents"].sum(),
+    }
+    return _needed(pd.DataFrame(sums).fillna(0))
 
 
 REQUIRED_COVERAGE = f"""
@@ -85,13 +112,35 @@ o AS (SELECT deal_id, q, round(amount::DOUBLE * rate * 100) AS c
             WHERE status = 'open' AND expected_close_date >= {FIRST} AND expected_close_date < {END} AND expected_close_date >= q + 30
               AND valid_from_date <= q + 30 AND coalesce(valid_to_date > q + 30, TRUE)) LEFT JOIN e USING (q, currency_code)),
 w AS (SELECT deal_id, date_trunc('quarter', closed_date)::DATE AS q, amount_base_cents AS gain FROM deal_versions
-      WHERE status = 'won' AND valid_to IS NULL AND closed_date >= {FIRST} AND closed_date < {END} AND closed_date > q + 30),
-t AS (SELECT sum(c) / 100 AS open_value, coalesce(sum(gain), 0) / 100 AS won_value, count(DISTINCT q) FILTER (c > 0) AS n
-      FROM o LEFT JOIN w USING (deal_id, q))
-SELECT open_value, won_value, every - won_value AS won_besides, won_value / open_value AS won_share,
-       won_besides / open_value AS besides_share, open_value / won_value AS required_coverage, n
-FROM t, (SELECT sum(gain) / 100 AS every FROM w)
+      WHERE status = 'won' AND valid_to IS NULL AND closed_date >= {FIRST} AND closed_date < {END} AND closed_date > q + 30)
+SELECT q, coalesce(sum(c), 0) AS opened, coalesce(sum(gain) FILTER (o.deal_id IS NOT NULL), 0) AS won, coalesce(sum(gain), 0) AS every
+FROM o FULL JOIN w USING (deal_id, q) GROUP BY q ORDER BY q
 """
+
+
+SUMS = ["forecast", "came", "likely", "wins", "priced", "n"]
+
+
+def _bias(sums: pd.DataFrame) -> pd.DataFrame:
+    """The bias over all quarters from the sums of each, with its interval."""
+    known = sums.loc[sums["n"] > 0, SUMS].astype(float)
+    won, off = known["came"], known["forecast"] - known["came"]
+    bias, half = ratio_spread(off.sum(), won.sum(), off @ off, off @ won, won @ won, len(known))
+    return pd.DataFrame(
+        {
+            "forecast": [known["forecast"].sum() / 100],
+            "won_value": won.sum() / 100,
+            "weighted_pipeline_bias": bias,
+            "low": bias - half,
+            "high": bias + half,
+            "count_bias": known["likely"].sum() / known["wins"].sum() - 1,
+            "amount_bias": known["priced"].sum() / won.sum() - 1,
+            "other_mean": sums["rest"].mean() / 100,
+            "other_sd": sums["rest"].astype(float).std() / 100,
+            "periods": len(known),
+            "n": known["n"].sum(),
+        }
+    )
 
 
 def _weighted_pipeline_bias(deal_versions: pd.DataFrame, exchange_rates: pd.DataFrame) -> pd.DataFrame:
@@ -105,22 +154,19 @@ def _weighted_pipeline_bias(deal_versions: pd.DataFrame, exchange_rates: pd.Data
     both = then.merge(won[["deal_id", "q", "gain"]], on=["deal_id", "q"], how="outer")
     counts = (both["cents"].notna() & both["probability"].notna()).to_numpy()
     known, gain = both[counts], both["gain"].fillna(0)
-    forecast, came_in = np.floor(known["cents"] * known["probability"] + 0.5).sum(), gain[counts].sum()
-    wins = known["gain"].notna()
-    rest = gain[~counts].groupby(both["q"]).sum().reindex(both["q"].unique(), fill_value=0) / 100
-    return pd.DataFrame(
+    each = pd.DataFrame(
         {
-            "forecast": [forecast / 100],
-            "won_value": came_in / 100,
-            "weighted_pipeline_bias": (forecast - came_in) / came_in,
-            "count_bias": known["probability"].sum() / wins.sum() - 1,
-            "amount_bias": known["cents"][wins].sum() / came_in - 1,
-            "other_mean": rest.mean(),
-            "other_sd": rest.std(),
-            "periods": known["q"].nunique(),
-            "n": len(known),
+            "q": known["q"],
+            "forecast": np.floor(known["cents"] * known["probability"] + 0.5),
+            "came": gain[counts],
+            "likely": known["probability"],
+            "wins": known["gain"].notna(),
+            "priced": known["cents"].where(known["gain"].notna()),
+            "n": 1,
         }
     )
+    sums = each.groupby("q").sum().join(gain[~counts].groupby(both["q"]).sum().rename("rest"), how="outer")
+    return _bias(sums.fillna(0))
 
 
 WEIGHTED_PIPELINE_BIAS = f"""
@@ -129,18 +175,11 @@ o AS (SELECT deal_id, q, CASE WHEN probability IS NOT NULL THEN round(amount::DO
       FROM (SELECT deal_id, date_trunc('quarter', expected_close_date)::DATE AS q, amount, currency_code, probability FROM deal_versions
             WHERE status = 'open' AND expected_close_date >= {FIRST} AND expected_close_date < {END}
               AND valid_from_date <= q + 30 AND coalesce(valid_to_date > q + 30, TRUE)) LEFT JOIN e USING (q, currency_code)),
-w AS (SELECT deal_id, date_trunc('quarter', closed_date)::DATE AS q, coalesce(amount_base_cents, 0) AS gain,
-             (q + INTERVAL 3 MONTH)::DATE AS next FROM deal_versions
-      WHERE status = 'won' AND closed_date >= {FIRST} AND closed_date < {END} AND closed_date > q + 30
-        AND valid_from_date < next AND coalesce(valid_to_date >= next, TRUE)),
-k AS (SELECT q, sum(floor(c * p + 0.5)) AS forecast, sum(gain) FILTER (c IS NOT NULL) AS came, sum(p) FILTER (c IS NOT NULL) AS likely,
-             count(gain) FILTER (c IS NOT NULL) AS wins, sum(c) FILTER (gain IS NOT NULL) AS priced,
-             coalesce(sum(gain) FILTER (c IS NULL), 0) / 100 AS rest, count(c) AS n
-      FROM o FULL JOIN w USING (deal_id, q) GROUP BY q)
-SELECT sum(forecast) / 100 AS forecast, sum(came) / 100 AS won_value, (sum(forecast) - sum(came)) / sum(came) AS weighted_pipeline_bias,
-       sum(likely) / sum(wins) - 1 AS count_bias, sum(priced) / sum(came) - 1 AS amount_bias, avg(rest) AS other_mean,
-       stddev_samp(rest) AS other_sd, count(*) FILTER (n > 0) AS periods, sum(n) AS n
-FROM k
+{WON_IN_QUARTER.format(what="coalesce(amount_base_cents, 0) AS gain")}
+SELECT q, coalesce(sum(floor(c * p + 0.5)), 0) AS forecast, coalesce(sum(gain) FILTER (c IS NOT NULL), 0) AS came,
+       coalesce(sum(p) FILTER (c IS NOT NULL), 0) AS likely, count(gain) FILTER (c IS NOT NULL) AS wins,
+       coalesce(sum(c) FILTER (gain IS NOT NULL), 0) AS priced, coalesce(sum(gain) FILTER (c IS NULL), 0) AS rest, count(c) AS n
+FROM o FULL JOIN w USING (deal_id, q) GROUP BY q ORDER BY q
 """
 
 
@@ -168,22 +207,29 @@ def _stage_ages(deal_versions: pd.DataFrame) -> pd.DataFrame:
     )
     ages = np.array(AGES)[np.clip(np.searchsorted(AGES, here["age"], side="right") - 1, 0, None)]
     made = here["won"].fillna(0).groupby([here["stage_name"], ages]).agg(["sum", "size"])
+    low, high = wilson(made["sum"], made["size"])
     return pd.DataFrame(
-        {"won": made["sum"], "stage_age_rates": made["sum"] / made["size"], "n": made["size"]}
+        {
+            "won": made["sum"],
+            "age_from": made.index.get_level_values(1),
+            "stage_age_rates": made["sum"] / made["size"],
+            "low": low,
+            "high": high,
+            "n": made["size"],
+        }
     )
 
 
-STAGE_AGES = """
-WITH q AS (SELECT (DATE '2024-10-01' + to_months((3 * i)::INTEGER))::DATE AS start, start + 30 AS day,
-                  (start + INTERVAL 3 MONTHS)::DATE - 1 AS last FROM range(8) r(i)),
-w AS (SELECT deal_id, start FROM deal_versions JOIN q ON closed_date > day AND closed_date <= last
-      WHERE status = 'won' AND valid_from_date <= last AND (valid_to_date IS NULL OR valid_to_date > last))
-SELECT stage_name, CASE WHEN age >= 365 THEN 365 WHEN age >= 180 THEN 180 WHEN age >= 90 THEN 90 WHEN age >= 30 THEN 30 ELSE 0 END AS age_from,
-       count(w.deal_id) AS won, count(*) AS n, count(w.deal_id) / count(*) AS stage_age_rates
-FROM (SELECT deal_id, start, stage_name, day - created_date AS age
-      FROM deal_versions JOIN q ON expected_close_date >= start AND expected_close_date <= last
-      WHERE status = 'open' AND valid_from_date <= day AND (valid_to_date IS NULL OR valid_to_date > day)) h
-LEFT JOIN w USING (deal_id, start) GROUP BY ALL ORDER BY stage_name, age_from
+STAGE_AGES = f"""
+WITH o AS (SELECT deal_id, stage_name, created_date, date_trunc('quarter', expected_close_date)::DATE AS q FROM deal_versions
+           WHERE status = 'open' AND expected_close_date >= {FIRST} AND expected_close_date < {END}
+             AND valid_from_date <= q + 30 AND coalesce(valid_to_date > q + 30, TRUE)),
+{WON_IN_QUARTER.format(what="TRUE AS won")}
+SELECT stage_name, age_from, count(won) AS won, count(*) AS n, count(won) / count(*) AS stage_age_rates,
+       {WILSON.format(k="count(won)", n="count(*)")}
+FROM (SELECT stage_name, won, CASE WHEN age >= 365 THEN 365 WHEN age >= 180 THEN 180 WHEN age >= 90 THEN 90 WHEN age >= 30 THEN 30 ELSE 0 END AS age_from
+      FROM (SELECT stage_name, q + 30 - created_date AS age, won FROM o LEFT JOIN w USING (deal_id, q)) a) c
+GROUP BY stage_name, age_from ORDER BY stage_name, age_from
 """
 
 
@@ -194,6 +240,7 @@ RIVALS = {
             "exchange_rates": RATES,
         },
         sql=REQUIRED_COVERAGE,
+        finish=_needed,
         pandas=_required_coverage,
         same=(
             "open_value",
@@ -202,6 +249,10 @@ RIVALS = {
             "won_share",
             "besides_share",
             "required_coverage",
+            "low",
+            "high",
+            "day",
+            "days",
             "n",
         ),
     ),
@@ -217,11 +268,14 @@ RIVALS = {
             "exchange_rates": RATES,
         },
         sql=WEIGHTED_PIPELINE_BIAS,
+        finish=_bias,
         pandas=_weighted_pipeline_bias,
         same=(
             "forecast",
             "won_value",
             "weighted_pipeline_bias",
+            "low",
+            "high",
             "count_bias",
             "amount_bias",
             "other_mean",
@@ -246,6 +300,6 @@ RIVALS = {
         options={"as_of": AS_OF},
         sql=STAGE_AGES,
         pandas=_stage_ages,
-        same=("won", "stage_age_rates", "n"),
-    ),  # fmt: skip,
+        same=("age_from", "won", "stage_age_rates", "low", "high", "n"),
+    ),
 }

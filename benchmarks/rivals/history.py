@@ -68,18 +68,18 @@ def _pipeline_created(deal_versions: pd.DataFrame, exchange_rates: pd.DataFrame)
 
 
 PIPELINE_CREATED = f"""
-WITH d AS (SELECT deal_id, any_value(created_date) AS created, any_value(currency_code) AS currency_code,
-             min_by(amount::DOUBLE, valid_from) FILTER (status <> 'deleted') AS first,
-             min(valid_from_date) FILTER (amount IS NOT NULL AND status <> 'deleted') AS day,
-             any_value(status) FILTER (valid_to IS NULL) AS status, any_value(amount::DOUBLE) FILTER (valid_to IS NULL) AS amount,
-             any_value(amount_base_cents) FILTER (valid_to IS NULL) AS booked
-      FROM deal_versions GROUP BY deal_id),
-k AS (SELECT *, round(amount * rate * 100) AS cents FROM d LEFT JOIN {rates("{as_of}")} USING (currency_code))
-SELECT date_trunc('month', created) AS month, coalesce(sum(first * coalesce(r.rate::DOUBLE, 1)), 0) AS pipeline_created,
-       coalesce(sum(CASE status WHEN 'open' THEN cents WHEN 'deleted' THEN NULL ELSE coalesce(booked, cents) END), 0) / 100 AS value_now,
-       count(*) AS n, count(*) - count(first) AS without_amount, count(*) FILTER (status = 'deleted') AS deleted
-FROM k ASOF LEFT JOIN exchange_rates r ON r.from_currency_code = k.currency_code AND k.day >= r.rate_date
-GROUP BY 1 ORDER BY 1
+WITH k AS (SELECT date_trunc('month', created_date) AS month,
+             coalesce(sum(CASE status WHEN 'open' THEN cents ELSE coalesce(amount_base_cents, cents) END), 0) / 100 AS value_now, count(*) AS alive
+           FROM (SELECT created_date, status, amount_base_cents, round(amount::DOUBLE * rate * 100) AS cents
+                 FROM deal_versions LEFT JOIN {rates("{as_of}")} USING (currency_code) WHERE valid_to IS NULL AND status <> 'deleted') GROUP BY 1),
+d AS (SELECT date_trunc('month', any_value(created_date)) AS month, any_value(currency_code) AS currency_code,
+             arg_min(amount, valid_from) FILTER (status <> 'deleted') AS first,
+             min(valid_from_date) FILTER (amount IS NOT NULL AND status <> 'deleted') AS day FROM deal_versions GROUP BY deal_id),
+s AS (SELECT month, currency_code, day, sum(first)::DOUBLE AS first, count(first) AS known, count(*) AS n FROM d GROUP BY ALL),
+f AS (SELECT month, coalesce(sum(first * coalesce(rate::DOUBLE, 1)), 0) AS pipeline_created, sum(n) AS n, sum(n) - sum(known) AS without_amount
+      FROM s ASOF LEFT JOIN exchange_rates r ON r.from_currency_code = s.currency_code AND s.day >= r.rate_date GROUP BY month)
+SELECT month, pipeline_created, coalesce(value_now, 0) AS value_now, n, without_amount, n - coalesce(alive, 0) AS deleted
+FROM f LEFT JOIN k USING (month) ORDER BY month
 """
 
 
@@ -148,9 +148,11 @@ def _pipeline_waterfall(deal_versions: pd.DataFrame, exchange_rates: pd.DataFram
         (way_out == 13, stock),
     ]
     made = [{"value": v[came & which].sum() / 100, "n": (came & which).sum()} for which, v in bars]
-    return pd.DataFrame(made)
+    table = pd.DataFrame(made).assign(step=range(1, 15), sign=SIGNS)
+    return table.assign(pipeline_waterfall=np.where(table["sign"] < 0, -table["value"], table["value"]))
 
 
+SIGNS = [0, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, 0]
 BARS = [
     ("v_in", "way_in = 'open_start'"),
     ("v_in", "way_in = 'created'"),
@@ -189,9 +191,11 @@ s AS (SELECT in1, v_end, coalesce(CASE WHEN open0 THEN value0 ELSE first END, 0)
              CASE WHEN in0 THEN 'open_start' WHEN open0 THEN 'pulled_in' WHEN seen0 THEN 'reopened' ELSE 'created' END AS way_in,
              CASE WHEN open1 AND NOT in1 THEN 'pushed_out' WHEN won1 THEN 'won' WHEN lost1 THEN 'lost' WHEN NOT in1 THEN 'deleted' END AS way_out
       FROM d WHERE in0 OR inside OR (touched AND NOT open1))
-SELECT unnest([{", ".join(f"coalesce(sum({value}) FILTER ({which}), 0) / 100" for value, which in BARS)}]) AS value,
-       unnest([{", ".join(f"count(*) FILTER ({which})" for _, which in BARS)}]) AS n
-FROM s
+SELECT *, CASE WHEN sign < 0 THEN -value ELSE value END AS pipeline_waterfall
+FROM (SELECT unnest(range(1, 15)) AS step, unnest({SIGNS}) AS sign,
+             unnest([{", ".join(f"coalesce(sum({value}) FILTER ({which}), 0) / 100" for value, which in BARS)}]) AS value,
+             unnest([{", ".join(f"count(*) FILTER ({which})" for _, which in BARS)}]) AS n
+      FROM s) b
 """
 
 
@@ -237,23 +241,27 @@ def _push_rate(deal_versions: pd.DataFrame, exchange_rates: pd.DataFrame) -> pd.
             "median_push_days": np.median((due1 - due0)[moved]),
             "pulled_in": pulled.sum(),
             "pulled_in_rate": pulled.sum() / other.sum(),
+            "matured": 1.0,  # the quarter is over
         }
     )
 
 
 PUSH_RATE = f"""
-WITH v AS (SELECT deal_id, status, valid_from_date AS f, coalesce(valid_to_date, DATE '9999-12-31') AS t, pushes, closed_date, amount, currency_code,
-             coalesce(expected_close_date, DATE '9999-12-31') AS due, valid_from, coalesce(valid_to, TIMESTAMP '9999-12-31') AS valid_to
+WITH v AS (SELECT deal_id, coalesce(expected_close_date, DATE '9999-12-31') AS due, status = 'open' AS o, valid_from_date AS f,
+             coalesce(valid_to_date, DATE '9999-12-31') AS t, status, pushes, closed_date, amount, currency_code, valid_from, valid_to
       FROM deal_versions WHERE valid_from_date <= {LAST} AND coalesce(valid_to_date > {BEFORE} - 2, TRUE)
         AND (status = 'open' OR valid_from_date > {BEFORE})),
-w AS (SELECT *, max(valid_to) FILTER (status = 'open') OVER dated - min(valid_from) FILTER (status = 'open') OVER dated AS stood FROM v
-      WINDOW dated AS (PARTITION BY deal_id, due)),
-d AS (SELECT deal_id, any_value(amount::DOUBLE) FILTER (was) AS amount, any_value(currency_code) AS currency_code,
-             any_value(due) FILTER (was) AS due_was, any_value(stood) FILTER (was) AS stood,
-             any_value(due) FILTER (status = 'open' AND f <= {BEFORE} + 1 AND t > {BEFORE} + 1) AS due_next,
-             any_value(status) FILTER (t > {LAST}) AS status, any_value(due) FILTER (t > {LAST}) AS due1,
-             any_value(closed_date) FILTER (t > {LAST}) AS closed, any_value(pushes) FILTER (t > {LAST}) AS pushes
-      FROM (SELECT *, status = 'open' AND f <= {BEFORE} AND t > {BEFORE} AS was FROM w) GROUP BY deal_id HAVING bool_or(was)),
+w AS (SELECT deal_id, due, max(coalesce(valid_to, TIMESTAMP '9999-12-31')) FILTER (o) - min(valid_from) FILTER (o) AS stood,
+             bool_or(o AND f <= {BEFORE} AND t > {BEFORE}) AS was, bool_or(o AND f <= {BEFORE} + 1 AND t > {BEFORE} + 1) AS next,
+             any_value(amount::DOUBLE) FILTER (o AND f <= {BEFORE} AND t > {BEFORE}) AS amount, any_value(currency_code) AS currency_code,
+             any_value(status) FILTER (t > {LAST}) AS status, any_value(closed_date) FILTER (t > {LAST}) AS closed,
+             any_value(pushes) FILTER (t > {LAST}) AS pushes
+      FROM v GROUP BY deal_id, due),
+d AS (SELECT any_value(amount) AS amount, any_value(currency_code) AS currency_code,
+             any_value(due) FILTER (was) AS due_was, any_value(stood) FILTER (was) AS stood, any_value(due) FILTER (next) AS due_next,
+             any_value(status) AS status, any_value(due) FILTER (status IS NOT NULL) AS due1, any_value(closed) AS closed,
+             any_value(pushes) AS pushes
+      FROM w GROUP BY deal_id HAVING bool_or(was)),
 m AS (SELECT *, round(amount * rate * 100) AS c,
              CASE WHEN stood >= INTERVAL 24 HOUR THEN due_was ELSE coalesce(due_next, due_was) END AS due0,
              due0 > {BEFORE} AND due0 <= {LAST} AS promised, due0 > {LAST} AS other, promised AND status = 'open' AS late
@@ -265,7 +273,7 @@ SELECT count(*) FILTER (promised) AS n, count(*) FILTER (late) AS pushed, count(
        median(due1 - due0) FILTER (late AND due1 > due0 AND due1 < '9999-12-31') AS median_push_days,
        count(*) FILTER (other AND ((status = 'won' AND closed > {BEFORE} AND closed <= {LAST})
          OR (status = 'open' AND due1 > {BEFORE} AND due1 <= {LAST}))) AS pulled_in,
-       pulled_in / count(*) FILTER (other) AS pulled_in_rate
+       pulled_in / count(*) FILTER (other) AS pulled_in_rate, 1.0 AS matured -- the quarter is over
 FROM m
 """
 
@@ -290,12 +298,15 @@ def _restatements(deal_versions: pd.DataFrame, exchange_rates: pd.DataFrame) -> 
     deals = rows.groupby(["month", "deal"]).sum()
     deals["n"] = (deals["old"] != deals["new"]) | (deals["then"] != deals["now"])
     made = deals.groupby(level=0)[["old", "new", "n"]].sum()
+    differ = deals[deals["n"]].reset_index().groupby("month").head(20)  # the deals of a month are in order
+    named = differ.groupby("month")["deal"].apply(", ".join)
     return pd.DataFrame(
         {
             "published_value": made["old"] / 100,
             "known_value": made["new"] / 100,
             "restatements": (made["new"] - made["old"]) / 100,
             "n": made["n"],
+            "deals": named.reindex(made.index, fill_value=""),
         }
     )
 
@@ -305,11 +316,11 @@ WITH v AS (SELECT deal_id, date_trunc('month', closed_date) AS month, coalesce(a
              valid_from_date <= last_day(closed_date) AND coalesce(valid_to_date > last_day(closed_date), TRUE) AS told,
              valid_to_date IS NULL AS now
       FROM deal_versions WHERE status = 'won' AND last_day(closed_date) <= {as_of}),
-d AS (SELECT month, coalesce(sum(cents) FILTER (told), 0) AS old, coalesce(sum(cents) FILTER (now), 0) AS new,
+d AS (SELECT month, deal_id, coalesce(sum(cents) FILTER (told), 0) AS old, coalesce(sum(cents) FILTER (now), 0) AS new,
              old <> new OR count(*) FILTER (told) <> count(*) FILTER (now) AS differs
       FROM v WHERE told OR now GROUP BY month, deal_id)
 SELECT month, sum(old) / 100 AS published_value, sum(new) / 100 AS known_value, (sum(new) - sum(old)) / 100 AS restatements,
-       count(*) FILTER (differs) AS n
+       count(*) FILTER (differs) AS n, coalesce(array_to_string(min(deal_id, 20) FILTER (differs), ', '), '') AS deals
 FROM d GROUP BY month ORDER BY month
 """
 
@@ -323,7 +334,7 @@ RIVALS = {
         options={"period": PERIOD},
         sql=PIPELINE_WATERFALL,
         pandas=_pipeline_waterfall,
-        same=("value", "n"),
+        same=("step", "sign", "value", "pipeline_waterfall", "n"),
     ),
     "pipeline_created": Rival(
         reads={
@@ -364,6 +375,7 @@ RIVALS = {
             "median_push_days",
             "pulled_in",
             "pulled_in_rate",
+            "matured",
         ),
     ),
     "restatements": Rival(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.rivals import Rival
-from benchmarks.rivals._common import DAY, WILSON, days, number, wilson
+from benchmarks.rivals._common import DAY, WILSON, alive, days, number, wilson
 
 
 def _open_pipeline(deals: pd.DataFrame) -> pd.DataFrame:
@@ -65,13 +65,15 @@ def _pipeline_coverage(deals: pd.DataFrame, quotas: pd.DataFrame) -> pd.DataFram
     made = parts.groupby(deals["team"], dropna=False).sum() / 100
     begun, over = days(quotas["period_start_date"]), days(quotas["period_end_date"])
     counts = quotas["metric"].isin(["bookings", "revenue"]) & (begun >= start) & (over <= end)
-    quota = quotas[counts & ~quotas["is_deleted"]].groupby("team")["quota_amount_base_cents"].sum() / 100
+    quota = quotas[counts & alive(quotas)].groupby("team")["quota_amount_base_cents"].sum() / 100
     made = made.join(quota.rename("quota"), how="outer").fillna(0)
     left = made["quota"] - made["won_value"]
     return made.assign(
         remaining=left,
         pipeline_coverage=made["open_value"] / left.where(left > 0),
         coverage_of_full_quota=made["open_value"] / made["quota"].where(made["quota"] > 0),
+        day=DAY - start + 1,
+        days=end - start + 1,
     )
 
 
@@ -83,12 +85,13 @@ WITH d AS (SELECT team, coalesce(sum(amount_base_cents) FILTER (status = 'open' 
       FROM (SELECT team, status, amount_base_cents, expected_close_date AS due, closed_date AS closed FROM deals
             WHERE status = 'open' OR (status = 'won' AND closed_date >= '2026-10-01')) GROUP BY team),
 q AS (SELECT team, sum(quota_amount_base_cents) / 100 AS quota FROM quotas
-      WHERE metric IN ('bookings', 'revenue') AND NOT is_deleted AND period_start_date >= '2026-10-01'
+      WHERE metric IN ('bookings', 'revenue') AND is_deleted IS NOT TRUE AND period_start_date >= '2026-10-01'
         AND period_end_date <= '2026-12-31' GROUP BY team)
 SELECT team, coalesce(open_value, 0) AS open_value, coalesce(won_value, 0) AS won_value, coalesce(quota, 0) AS quota,
        coalesce(quota, 0) - coalesce(won_value, 0) AS remaining, coalesce(past_due_value, 0) AS past_due_value,
        CASE WHEN quota > won_value THEN open_value / (quota - won_value) END AS pipeline_coverage,
-       open_value / nullif(quota, 0) AS coverage_of_full_quota, coalesce(n, 0) AS n
+       open_value / nullif(quota, 0) AS coverage_of_full_quota, coalesce(n, 0) AS n,
+       {as_of} - DATE '2026-10-01' + 1 AS day, 92 AS days
 FROM d FULL JOIN q USING (team) ORDER BY team NULLS LAST
 """
 
@@ -185,8 +188,8 @@ def _pipeline_hygiene(deals: pd.DataFrame, activities: pd.DataFrame) -> pd.DataF
     recent = (
         (at <= DAY)
         & (at > DAY - 30)
-        & activities["is_done"].to_numpy()
-        & ~activities["is_deleted"].to_numpy()
+        & activities["is_done"].fillna(False).to_numpy(dtype=bool)
+        & alive(activities)
     )
     won, x = deals[deals["status"] == "won"], deals[deals["status"] == "open"]
     took = days(won["closed_date"]) - days(won["created_date"])
@@ -218,6 +221,7 @@ def _pipeline_hygiene(deals: pd.DataFrame, activities: pd.DataFrame) -> pd.DataF
     return made.assign(
         value_share=made["value"] / made["of_value"],
         pipeline_hygiene=made["failing"] / made["n"],
+        limit=[np.nan, 30, np.nan, np.nan, np.nan, usual],
         low=low,
         high=high,
     )
@@ -225,7 +229,7 @@ def _pipeline_hygiene(deals: pd.DataFrame, activities: pd.DataFrame) -> pd.DataF
 
 CHECKS = {
     "month_end": ("due IS NOT NULL", "due = last_day(due)"),
-    "no_activity": ("age >= 30", "active IS NULL"),
+    "no_activity": ("age >= 30", "NOT active"),
     "no_amount": ("TRUE", "cents IS NULL"),
     "no_next_step": ("is_current AND noted", "coalesce(next_step, '') = ''"),
     "past_due": ("due IS NOT NULL", "due < {as_of}"),
@@ -241,13 +245,15 @@ def _listed(figure: str) -> str:
 PIPELINE_HYGIENE = f"""
 WITH u AS (SELECT quantile_cont(closed_date - created_date, 0.95) FILTER (status = 'won' AND closed_date >= created_date) AS usual,
              count(*) FILTER (status = 'won' AND closed_date >= created_date) AS wins, bool_or(next_step <> '') AS noted FROM deals),
-a AS (SELECT DISTINCT deal_id, TRUE AS active FROM activities WHERE is_done AND NOT is_deleted
+a AS (SELECT deal_id FROM activities WHERE deal_id IS NOT NULL AND is_done AND is_deleted IS NOT TRUE
         AND started_at >= {{as_of}} - 29 AND started_at < {{as_of}} + 1),
-x AS (SELECT expected_close_date AS due, {{as_of}} - created_date AS age, amount_base_cents AS cents, is_current, next_step, active, u.*
-      FROM deals LEFT JOIN a USING (deal_id) CROSS JOIN u WHERE status = 'open'),
+x AS (SELECT expected_close_date AS due, {{as_of}} - created_date AS age, amount_base_cents AS cents, is_current, next_step,
+             deal_id IN (SELECT deal_id FROM a) AS active, u.*
+      FROM deals CROSS JOIN u WHERE status = 'open'),
 t AS (SELECT {_listed("count(*) FILTER (({a}) AND {f})")} AS failing, {_listed("count(*) FILTER ({a})")} AS n,
              {_listed("coalesce(sum(cents) FILTER (({a}) AND {f}), 0) / 100")} AS value,
-             {_listed("sum(cents) FILTER ({a}) / 100")} AS of_value FROM x)
+             {_listed("sum(cents) FILTER ({a}) / 100")} AS of_value,
+             unnest([NULL, 30, NULL, NULL, NULL, max(usual)]) AS "limit" FROM x)
 SELECT *, value / nullif(of_value, 0) AS value_share, failing / n AS pipeline_hygiene, {WILSON.format(k="failing", n="n")} FROM t
 """
 
@@ -291,6 +297,8 @@ RIVALS = {
             "past_due_value",
             "pipeline_coverage",
             "coverage_of_full_quota",
+            "day",
+            "days",
             "n",
         ),
     ),
@@ -343,6 +351,6 @@ RIVALS = {
         },
         sql=PIPELINE_HYGIENE,
         pandas=_pipeline_hygiene,
-        same=("failing", "n", "value", "value_share", "pipeline_hygiene", "low", "high"),
+        same=("failing", "n", "value", "value_share", "limit", "pipeline_hygiene", "low", "high"),
     ),
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.rivals import Rival
-from benchmarks.rivals._common import alive, between, dates_of
+from benchmarks.rivals._common import WILSON, Array, alive, between, dates_of, median_bounds, wilson
 
 QUARTER = ("2026-07-01", "2026-10-01")
 REP_MONTHS = """SELECT rep_id, date_trunc('month', day) AS month, sum(quota) AS quota, coalesce(sum(cents), 0) AS credited
@@ -72,12 +73,15 @@ def _reps(quotas: pd.DataFrame, credits: pd.DataFrame) -> tuple[pd.DataFrame, pd
 def _at_quota(quotas: pd.DataFrame, credits: pd.DataFrame) -> pd.DataFrame:
     reps, counts = _reps(quotas, credits)
     at, n = (counts & (reps["credited"] >= reps["quota"])).sum(), counts.sum()
+    low, high = wilson(at, n)
     return pd.DataFrame(
         {
             "at_quota": [at],
             "part_period": (counts & (reps["months"] < 3)).sum(),
             "left_out": len(reps) - n,
             "share_of_reps_at_quota": at / n,
+            "low": low,
+            "high": high,
             "n": n,
         }
     )
@@ -88,34 +92,55 @@ REPS = f"""SELECT sum(quota) AS quota, sum(credited) AS credited, count(*) AS mo
 
 
 AT_QUOTA = f"""
-SELECT count(*) FILTER (counts AND credited >= quota) AS at_quota, count(*) FILTER (counts AND months < 3) AS part_period,
-       count(*) FILTER (NOT counts) AS left_out, count(*) FILTER (counts) AS n, at_quota / n AS share_of_reps_at_quota
-FROM ({REPS}) r
+SELECT *, at_quota / n AS share_of_reps_at_quota, {WILSON.format(k="at_quota", n="n")}
+FROM (SELECT count(*) FILTER (counts AND credited >= quota) AS at_quota, count(*) FILTER (counts AND months < 3) AS part_period,
+             count(*) FILTER (NOT counts) AS left_out, count(*) FILTER (counts) AS n
+      FROM ({REPS}) r) s
 """
 
 
-def _distribution(quotas: pd.DataFrame, credits: pd.DataFrame) -> pd.DataFrame:
-    reps, counts = _reps(quotas, credits)
-    share = (reps["credited"] / reps["quota"])[counts]
-    low, middle, high = share.quantile([0.1, 0.5, 0.9])
+def _spread(share: Array, left_out: float) -> pd.DataFrame:
+    """The distribution of the attainment of those who count."""
+    from scipy.special import bdtr
+
+    n, share = len(share), np.sort(share)
+    lower = int(median_bounds(n))
+    low, high = (share[lower - 1], share[n - lower]) if lower > 0 else (np.nan, np.nan)
+    below, at, above = np.searchsorted(share, [0.9, 1, 1.1])
+    below, above = at - below, above - at
+    near = below + above
+    p10, middle, p90 = np.quantile(share, [0.1, 0.5, 0.9])
+    even = share.sum() > 0 and share[0] >= 0
     return pd.DataFrame(
         {
-            "p10": [low],
+            "p10": [p10],
             "attainment_distribution": middle,
-            "p90": high,
+            "low": low,
+            "high": high,
+            "p90": p90,
             "mean": share.mean(),
-            "n": len(share),
-            "left_out": len(reps) - len(share),
+            "gini": ((2 * np.arange(n) + 1 - n) @ share / (n * share.sum())) if even else np.nan,
+            "just_below": below / n,
+            "just_above": above / n,
+            "bunching_p": min(1, 2 * bdtr(min(below, above), near, 0.5)) if near else np.nan,
+            "n": n,
+            "left_out": left_out,
         }
     )
 
 
-DISTRIBUTION = f"""
-SELECT share[1] AS p10, share[2] AS attainment_distribution, share[3] AS p90, mean, n, left_out
-FROM (SELECT quantile_cont(credited / quota, [0.1, 0.5, 0.9]) FILTER (counts) AS share,
-             avg(credited / quota) FILTER (counts) AS mean,
-             count(*) FILTER (counts) AS n, count(*) FILTER (NOT counts) AS left_out FROM ({REPS}) r) s
-"""
+def _distribution(quotas: pd.DataFrame, credits: pd.DataFrame) -> pd.DataFrame:
+    reps, counts = _reps(quotas, credits)
+    return _spread((reps["credited"] / reps["quota"])[counts].to_numpy(), (~counts).sum())
+
+
+# One row per rep: what is made of these few is arithmetic.
+DISTRIBUTION = f"SELECT credited / quota AS share, counts FROM ({REPS}) r"
+
+
+def _of_reps(reps: pd.DataFrame) -> pd.DataFrame:
+    counts = reps["counts"].to_numpy(dtype=bool)
+    return _spread(reps["share"].to_numpy()[counts], (~counts).sum())
 
 
 QUOTAS = {
@@ -137,13 +162,27 @@ RIVALS = {
         options={"period": QUARTER},
         sql=AT_QUOTA,
         pandas=_at_quota,
-        same=("at_quota", "part_period", "left_out", "share_of_reps_at_quota", "n"),
+        same=("at_quota", "part_period", "left_out", "share_of_reps_at_quota", "low", "high", "n"),
     ),
     "attainment_distribution": Rival(
         reads=QUOTAS,
         options={"period": QUARTER},
         sql=DISTRIBUTION,
+        finish=_of_reps,
         pandas=_distribution,
-        same=("p10", "attainment_distribution", "p90", "mean", "n", "left_out"),
+        same=(
+            "p10",
+            "attainment_distribution",
+            "low",
+            "high",
+            "p90",
+            "mean",
+            "gini",
+            "just_below",
+            "just_above",
+            "bunching_p",
+            "n",
+            "left_out",
+        ),
     ),
 }

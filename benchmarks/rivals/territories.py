@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.rivals import Rival
@@ -11,29 +12,46 @@ from benchmarks.rivals._common import alive
 def _balance(accounts: pd.DataFrame, deals: pd.DataFrame) -> pd.DataFrame:
     work = deals["account_id"][deals["status"] == "open"].value_counts()
     accounts = accounts[alive(accounts)]
+    size = accounts["employee_count"]
     sizes = pd.DataFrame(
-        {"accounts": 1, "potential": accounts["employee_count"], "workload": accounts["account_id"].map(work)}
+        {
+            "accounts": 1,
+            "potential": size,
+            "workload": accounts["account_id"].map(work),
+            "known": size.notna(),
+        }
     )
     sizes = sizes.groupby(accounts["owner_rep_id"]).sum()
-    mean = sizes.mean()
+    every = sizes["accounts"].sum()
+    coverage = [1.0, sizes.pop("known").sum() / every, 1.0]
+    mean, largest = sizes.mean(), sizes.max()
+    mean = mean.where(mean > 0)
     return pd.DataFrame(
         {
             "mean": mean,
-            "largest": sizes.max(),
-            "territory_balance": sizes.std(ddof=0) / mean.where(mean > 0),
+            "largest": largest,
+            "max_to_mean": largest / mean,
+            "territory_balance": sizes.std(ddof=0) / mean,
+            "coverage": np.array(coverage),
+            "unassigned": len(accounts) - every,
             "n": len(sizes),
         }
     )
 
 
 BALANCE = """
-SELECT unnest([avg(accounts), avg(potential), avg(workload)]) AS mean, unnest([max(accounts), max(potential), max(workload)]) AS largest,
-       unnest([stddev_pop(accounts) / avg(accounts), stddev_pop(potential) / avg(potential), stddev_pop(workload) / avg(workload)])
-       AS territory_balance, count(*) AS n
-FROM (SELECT owner_rep_id, count(*) AS accounts, coalesce(sum(employee_count), 0) AS potential, coalesce(sum(open), 0) AS workload
-      FROM accounts LEFT JOIN (SELECT account_id, count(*) AS open FROM deals WHERE status = 'open' GROUP BY account_id) w
-           USING (account_id)
-      WHERE owner_rep_id IS NOT NULL AND is_deleted IS NOT TRUE GROUP BY owner_rep_id) t
+WITH t AS (SELECT owner_rep_id, count(*) AS accounts, coalesce(sum(employee_count), 0) AS potential,
+                  coalesce(sum(open), 0) AS workload, count(employee_count) AS known
+           FROM accounts LEFT JOIN (SELECT account_id, count(*) AS open FROM deals WHERE status = 'open' GROUP BY account_id) w
+                USING (account_id)
+           WHERE is_deleted IS NOT TRUE GROUP BY owner_rep_id)
+SELECT mean, largest, largest / mean AS max_to_mean, deviation / mean AS territory_balance, coverage,
+       coalesce((SELECT accounts FROM t WHERE owner_rep_id IS NULL), 0) AS unassigned, n
+FROM (SELECT unnest([avg(accounts), avg(potential), avg(workload)]) AS mean,
+             unnest([max(accounts), max(potential), max(workload)]) AS largest,
+             unnest([stddev_pop(accounts), stddev_pop(potential), stddev_pop(workload)]) AS deviation,
+             unnest([1, sum(known) / sum(accounts), 1]) AS coverage, count(*) AS n
+      FROM t WHERE owner_rep_id IS NOT NULL) s
 """
 
 
@@ -46,6 +64,6 @@ RIVALS = {
         options={"unit": "owner_rep_id"},
         sql=BALANCE,
         pandas=_balance,
-        same=("mean", "largest", "territory_balance", "n"),
+        same=("mean", "largest", "max_to_mean", "territory_balance", "coverage", "unassigned", "n"),
     ),
 }

@@ -39,8 +39,8 @@ LOST: dict[str, tuple[str, str]] = {
         "Gelöschte Deals stehen nicht in den Dateien.",
     ),
     "orders": (
-        "Sales orders and invoices are not read: keep orders in a list of your own.",
-        "Aufträge und Rechnungen werden nicht gelesen: Aufträge in einer eigenen Liste führen.",
+        "The files written here have no sales orders (Zoho's own are read); invoices are not read: they are kept in a list of one's own.",
+        "Die hier geschriebenen Dateien haben keine Aufträge (die von Zoho werden gelesen); Rechnungen werden nicht gelesen: Sie stehen in einer eigenen Liste.",
     ),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
@@ -10,7 +11,7 @@ import pandas as pd
 
 from salestrack.errors import KpiError
 from salestrack.kpis._facts import ALL, Facts, facts
-from salestrack.kpis._frames import small, summarise
+from salestrack.kpis._frames import Rows, summarise
 from salestrack.kpis._periods import MONTHS, day_number, month_number, month_word
 from salestrack.kpis._results import cluster_of
 from salestrack.periods import WORDS, Period, PeriodLike, month_index
@@ -29,25 +30,43 @@ def whole_months(period: PeriodLike | None, fiscal_year_start: int, function: st
 
 
 def new_customers(x: Facts) -> Facts:
-    """The first won deal of each account family, its day in `_when`, the family's id in `account_id`."""
+    """The first won deal of each account family: its day `_when`, its `_month`, the family's id in `account_id`,
+    and the days from lead to win in `_wait`.
+    """
     if "parent_account_id" in x.columns:
         x = x.mark(account_id=nw.coalesce(nw.col("parent_account_id"), nw.col("account_id")))
     x, family = cluster_of(x.keep((nw.col("status") == "won") & ~nw.col("closed_date").is_null()), "deal_id")
     order = ["_when", *(["deal_id"] if "deal_id" in x.columns else [])]
     x = x.mark(_when=day_number("closed_date"))
     x = x.mark(_nth=nw.col("_when").cum_count().over(*(family or (ALL,)), order_by=order).cast(nw.Int64))
-    return x.keep(nw.col("_nth") == 1)
+    lead = next((c for c in ("lead_created_date", "lead_created_at") if c in x.columns), None)
+    wait = nw.col("_when") - day_number(lead) if lead else nw.lit(None).cast(nw.Int64)
+    return x.keep(nw.col("_nth") == 1).mark(_month=month_number("closed_date"), _wait=wait)
 
 
-def lag_of(new: Facts) -> int:
+def won_by_month(new: Facts) -> Rows:
+    """How many new customers each group, month and wait has, `n`."""
+    return summarise(new.rows, (*new.by, "_month", "_wait"), n="len")
+
+
+def lag_of(counts: pd.DataFrame) -> int:
     """Median months from lead to win of new customers, rounded half up; 0 without lead dates."""
-    lead = next((c for c in ("lead_created_date", "lead_created_at") if c in new.columns), None)
-    if lead is None:
+    known = counts[(counts["_wait"] >= 0).fillna(False) & (counts["n"] > 0)]
+    if known.empty:
         return 0
-    x = new.mark(_wait=nw.col("_when") - day_number(lead))
-    x = x.keep(nw.col("_wait") >= 0)
-    wait = small(summarise(x.rows, wait=("_wait", "median")))["wait"][0]
-    return 0 if pd.isna(wait) else int(np.floor(wait / DAYS_IN_MONTH + 0.5))
+    waits = np.repeat(known["_wait"].to_numpy(dtype=float), known["n"].to_numpy(dtype=int))
+    return int(np.floor(np.median(waits) / DAYS_IN_MONTH + 0.5))
+
+
+def collapsed(counts: pd.DataFrame, by: Sequence[str], months: tuple[int, int] | None) -> pd.DataFrame:
+    """The new customers of the months per group; without groups one row, also for none."""
+    if months:
+        counts = counts[(counts["_month"] >= months[0]) & (counts["_month"] < months[1])]
+    if not by:
+        return pd.DataFrame({"n": [int(counts["n"].sum())]})
+    if counts.empty:  # groups of nothing would lose the type of their text
+        return counts[[*by, "n"]]
+    return counts.groupby(list(by), as_index=False, dropna=False)[["n"]].sum()
 
 
 def spent(costs: Any, groups: list[str], lag: int, fiscal_year_start: int, function: str) -> Facts:

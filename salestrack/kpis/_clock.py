@@ -14,7 +14,7 @@ import narwhals as nw
 from salestrack.errors import KpiError
 from salestrack.kpis._facts import Facts
 from salestrack.kpis._frames import flag
-from salestrack.kpis._periods import day_number, number_of
+from salestrack.kpis._periods import day_number, floored, number_of
 
 DAY = 86_400
 
@@ -65,10 +65,10 @@ def worked(x: Facts, hours: BusinessHours, until: int, *columns: str) -> Facts:
     x = x.mark(
         **{c: nw.col(c) + first + _sum(flag(nw.col(c) >= at) * by for at, by in changes) for c in columns}
     )
-    x = x.mark(**{f"{c}_day": nw.col(c) // DAY for c in columns})
+    x = x.mark(**{f"{c}_day": floored(nw.col(c), DAY) for c in columns})
     x = x.mark(
         **{f"{c}_second": nw.col(c) - nw.col(f"{c}_day") * DAY for c in columns},
-        **{f"{c}_week": (nw.col(f"{c}_day") + 3) // 7 for c in columns},  # 1970-01-01 was a Thursday
+        **{f"{c}_week": floored(nw.col(f"{c}_day") + 3, 7) for c in columns},  # 1970-01-01 was a Thursday
         **{f"{c}_off": _sum(flag(nw.col(f"{c}_day") > day) for day in holidays) for c in columns},
     )
     x = x.mark(**{f"{c}_weekday": nw.col(f"{c}_day") + 3 - nw.col(f"{c}_week") * 7 for c in columns})

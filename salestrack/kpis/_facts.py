@@ -28,6 +28,8 @@ class Facts:
     by: tuple[str, ...]
     function: str
     fiscal_year_start: int = 1
+    every: Rows | None = None
+    """Rows whose groups all appear in the totals, where `rows` may lack some."""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -52,6 +54,11 @@ class Facts:
         """Only the rows for which the condition holds."""
         return replace(self, rows=self.rows.filter(condition))
 
+    def only(self, condition: nw.Expr) -> Facts:
+        """Only the rows for which the condition holds; groups without any stay, and their totals are of nothing."""
+        every = self.rows if self.every is None and self.by else self.every
+        return replace(self.keep(condition), every=every)
+
     def also_by(self, *names: str) -> Facts:
         """Grouped by further columns, after the ones asked for."""
         more = [name for name in names if name not in self.by]
@@ -61,7 +68,16 @@ class Facts:
 
     def totals(self, **what: Part) -> pd.DataFrame:
         """One row per group, sorted, with the figures of `summarise`."""
-        return self.finish(small(summarise(self.rows, self.by, **what)))
+        table = small(summarise(self.rows, self.by, **what))
+        return self.finish(table if self.every is None else self._with_empty(table, self.every, what))
+
+    def _with_empty(self, table: pd.DataFrame, every: Rows, what: dict[str, Part]) -> pd.DataFrame:
+        groups = small(summarise(every, self.by, _rows="len")).drop(columns="_rows")
+        if len(groups) == len(table):
+            return table
+        whole = groups.merge(table, on=list(self.by), how="left")
+        none = [name for name, part in what.items() if part == "len" or part[1] in ("sum", "count")]
+        return whole.assign(**{name: whole[name].fillna(0).astype(table[name].dtype) for name in none})
 
     def finish(self, table: pd.DataFrame) -> pd.DataFrame:
         """Readable groups: dates for words, `(missing)` for NULL, sorted; no undated row without cases."""
@@ -72,7 +88,7 @@ class Facts:
 
     def dated(self, table: pd.DataFrame) -> pd.DataFrame:
         """Without the rows that have neither a date nor a case."""
-        if not self.words or "n" not in table:
+        if not self.words or "n" not in table or not (table["n"] == 0).any():
             return table
         empty = table[list(self.words)].isna().any(axis=1) & (table["n"] == 0)
         return table[~empty].reset_index(drop=True)
@@ -111,19 +127,25 @@ def group_names(by: By) -> list[str]:
 
 def named_groups(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """The table sorted by its groups, the missing ones last and called so."""
-    order: dict[str, Any] = {}
-    for name in by:
-        column = table[name]
-        order[f"{name} missing"] = column.isna() | (column == MISSING if column.dtype == "str" else False)
-        order[name] = column
+    known = {name: _known(table[name]) for name in by}
     if by:
-        ranked = pd.DataFrame(order, index=table.index).sort_values(list(order), kind="stable")
+        ranked = pd.DataFrame(known, index=table.index).sort_values(
+            list(by), kind="stable", na_position="last"
+        )
         table = table.loc[ranked.index]
     table = table.reset_index(drop=True)
-    for name in by:
-        if table[name].isna().any() and not pd.api.types.is_datetime64_any_dtype(table[name]):
+    for name, column in known.items():
+        if table[name].hasnans and not pd.api.types.is_datetime64_any_dtype(column):
             table[name] = table[name].astype(object).where(table[name].notna(), MISSING)
     return table
+
+
+def _known(column: pd.Series[Any]) -> pd.Series[Any]:
+    """The groups with NaN for those that are missing."""
+    if column.dtype != "str":
+        return column
+    missing = column == MISSING
+    return column.mask(missing) if missing.any() else column
 
 
 def own_names(columns: Iterable[str]) -> list[str]:

@@ -16,6 +16,7 @@ import pandas as pd
 from salestrack.errors import KpiError
 from salestrack.kpis._pandas import known, memory
 from salestrack.kpis._plan import Plan
+from salestrack.kpis._plan import once as once
 from salestrack.kpis._plan import stacked as stacked
 
 Rows: TypeAlias = "nw.LazyFrame[Any]"
@@ -72,6 +73,28 @@ def small(lf: Rows) -> pd.DataFrame:
         columns = found.to_dict(as_series=False)
         found = pd.DataFrame({name: pd.Series(columns[name], dtype=object) for name in schema.names()})
     return pd.DataFrame({name: _plain(found[name], schema[name]) for name in schema.names()})
+
+
+def smalls(*results: Rows) -> list[pd.DataFrame]:
+    """Several small results by one query, which works out once what they share (see `once`)."""
+    schemas = [rows.collect_schema() for rows in results]
+    types = {name: kind for schema in reversed(schemas) for name, kind in schema.items()}
+    parts = [
+        rows.select(
+            *(
+                nw.col(name) if name in schema else nw.lit(None).cast(kind).alias(name)
+                for name, kind in types.items()
+            ),
+            _part=nw.lit(number).cast(nw.Int64),
+        )
+        for number, (rows, schema) in enumerate(zip(results, schemas, strict=True))
+    ]
+    table = small(stacked(parts))
+    found = [table[table["_part"] == number].reset_index(drop=True) for number in range(len(parts))]
+    return [
+        pd.DataFrame({name: _plain(part[name], kind) for name, kind in schema.items()})
+        for part, schema in zip(found, schemas, strict=True)
+    ]
 
 
 def _collected(lf: Rows) -> pd.DataFrame:
@@ -178,9 +201,11 @@ def _is_whole(part: Part, schema: nw.Schema) -> bool:
 
 def _plain(column: pd.Series[Any], dtype: Any) -> pd.Series[Any]:
     if dtype.is_integer():
+        if column.dtype == "int64":
+            return column
         return column.astype("Int64" if column.isna().any() else "int64")
     if dtype.is_numeric():
-        return column.astype("float64")
+        return column if column.dtype == "float64" else column.astype("float64")
     if dtype.is_temporal():
         return pd.to_datetime(column).astype("datetime64[us]")
     if dtype == nw.Boolean:

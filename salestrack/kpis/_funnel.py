@@ -13,7 +13,7 @@ from salestrack.kpis._facts import Facts, own_names
 from salestrack.kpis._frames import Rows, flag, small, summarise
 from salestrack.kpis._periods import number_of
 from salestrack.kpis._spells import known
-from salestrack.kpis._survival import day_known, days_from, earliest, on_or_before
+from salestrack.kpis._survival import at, day_known
 from salestrack.periods import Period, PeriodLike
 
 Skip = Literal["passed", "strict", "touched"]
@@ -38,9 +38,9 @@ def entered_in(x: Facts, period: PeriodLike | None) -> Facts:
     return x.keep((nw.col("_in") >= number_of(span.start)) & (nw.col("_in") < number_of(span.end)))
 
 
-def waits(stays: Facts, as_of: date, skip: str) -> Facts:
-    """First entries with `_day` and `_cause` of the end of the wait: 1 forward, 2 lost, 3 transferred,
-    4 otherwise, 0 open."""
+def waits(stays: Facts, as_of: date, skip: str, horizon: int) -> Facts:
+    """First entries with, in `_at`, days waited (those beyond the horizon as one) and how the wait ended: 1 forward,
+    2 lost, 3 transferred, 4 otherwise, 0 open."""
     x = known(stays, as_of)
     if skip == "strict":
         first = _first(_direct(x))
@@ -48,7 +48,7 @@ def waits(stays: Facts, as_of: date, skip: str) -> Facts:
         first = _first(x)
         first = first.mark(**{f"_{end}": day_known(f"{end}_at", as_of, x.columns) for end in ("won", "lost")})
         first = _touching(x, first) if skip == "touched" else _passing(first, as_of)
-    return _decided(_with_ends(first, stays, as_of), as_of, skip)
+    return _decided(_with_ends(first, stays, as_of), as_of, horizon)
 
 
 def _of(x: Facts, rows: Rows) -> Facts:
@@ -60,13 +60,13 @@ def _first(x: Facts) -> Facts:
 
 
 def _with_ends(first: Facts, stays: Facts, as_of: date) -> Facts:
-    """With the day on which the deal was deleted (`_gone`) or went to another pipeline (`_moved`).
+    """With the day on which the deal was deleted (`_gone`) or went to another pipeline (`_moved`), where any did.
 
     Few deals do; where none did, which a look at one column tells, no join is needed.
     """
     few = stays.keep(nw.col("exit_type").cast(nw.String).is_in(["deleted", "transferred"]))
     if not small(few.rows.select(nw.len()))["len"][0]:
-        return first.mark(_gone=nw.lit(None).cast(nw.Int64), _moved=nw.lit(None).cast(nw.Int64))
+        return first
     few = known(few, as_of)
     few = few.mark(
         _gone=nw.when(nw.col("_exit") == "deleted").then(nw.col("_out")),
@@ -80,7 +80,7 @@ def _with_ends(first: Facts, stays: Facts, as_of: date) -> Facts:
 def _passing(first: Facts, as_of: date) -> Facts:
     """A later stage or the win, directly or not."""
     first = first.mark(_forward=day_known("forward_at", as_of, first.columns))
-    return first.mark(_forward=earliest("_forward", "_won"))
+    return first.mark(_forward=nw.min_horizontal("_forward", "_won"))
 
 
 def _direct(x: Facts) -> Facts:
@@ -127,26 +127,17 @@ def _next_stage(x: Facts) -> nw.Expr:
     return chain.otherwise(nw.lit(None).cast(nw.Int64))  # type: ignore[no-any-return]
 
 
-def _decided(x: Facts, as_of: date, skip: str) -> Facts:
-    x = x.mark(_away=earliest("_lost", "_moved"))
-    if skip != "passed":
-        x = x.mark(_away=earliest("_away", "_else"))
-    x = x.mark(_end=earliest("_forward", "_away"))
-    x = x.mark(_over=earliest("_end", "_gone"))
-    cause = (
-        nw.when(~on_or_before("_end", "_gone"))
-        .then(nw.lit(0))
-        .when(on_or_before("_forward", "_away"))
-        .then(nw.lit(FORWARD))
-        .when(on_or_before("_lost", "_moved") & (nw.col("_lost") == nw.col("_away")))
-        .then(nw.lit(LOST))
-        .when(nw.col("_moved") == nw.col("_away"))
-        .then(nw.lit(TRANSFERRED))
-    )
-    return x.mark(
-        _cause=cause.otherwise(nw.lit(OTHERWISE)).cast(nw.Int64),
-        _day=days_from("_in", nw.col("_over").fill_null(number_of(as_of))),
-    )
+def _decided(x: Facts, as_of: date, horizon: int) -> Facts:
+    """The earliest end of the wait; of several on one day the way that is named first."""
+    has, today = x.columns, number_of(as_of)
+    ways = {"_forward": FORWARD, "_lost": LOST, "_moved": TRANSFERRED, "_else": OTHERWISE}
+    ends = [name for name in (*ways, "_gone") if name in has]
+    x = x.mark(_end=nw.min_horizontal(*ends).fill_null(today))
+    way: Any = nw
+    for name in ends:
+        way = way.when(nw.col(name) == nw.col("_end")).then(nw.lit(ways.get(name, 0)))
+    wait = nw.min_horizontal(nw.col("_end") - nw.col("_in"), nw.lit(horizon + 1))
+    return x.mark(_at=at(nw.max_horizontal(wait, nw.lit(0)), way.otherwise(nw.lit(0))))
 
 
 def _after_entry(column: str) -> nw.Expr:

@@ -14,7 +14,7 @@ import narwhals as nw
 
 from salestrack.errors import KpiError
 from salestrack.kpis._facts import MISSING, By, Facts, facts, own_names
-from salestrack.kpis._frames import Rows, flag, frame
+from salestrack.kpis._frames import Rows, flag, frame, summarise
 from salestrack.kpis._joining import joined
 from salestrack.kpis._periods import day_number, number_of
 from salestrack.kpis._survival import day_known
@@ -113,8 +113,9 @@ def done(
 
 def once(rows: Rows, *columns: str) -> Rows:
     """These columns; an activity that was exported once per attendee only once."""
-    has = rows.collect_schema().names()
-    return rows.select("activity_id", *columns).unique() if "activity_id" in has else rows.select(*columns)
+    if "activity_id" not in rows.collect_schema():
+        return rows.select(*columns)
+    return summarise(rows, ("activity_id", *columns), _rows="len").select(*columns)
 
 
 def until_landmark(acts: Rows, x: Facts, landmark: int) -> Rows:

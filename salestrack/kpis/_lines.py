@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from calendar import isleap, monthrange
+from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
 
 from salestrack.errors import KpiError
 from salestrack.kpis._facts import By, Facts, group_names, own_names
-from salestrack.kpis._frames import Rows, flag, frame, masked_sum, small
+from salestrack.kpis._frames import Rows, flag, frame, masked_sum, once, small, summarise
+from salestrack.kpis._joining import joined
 from salestrack.kpis._money import hundredths
+from salestrack.kpis._periods import floored
 
 WEEKS = "weeks_to_quarter_end"
 LEAP_YEARS = [year for year in range(1900, 2200) if isleap(year)]
@@ -59,12 +62,13 @@ def weeks_to_quarter_end(date: str, fiscal_year_start: int = 1) -> nw.Expr:
         if second := [m for m in rest if m in (2, 14)]:
             days = days + flag((year + second[0] // 12).is_in(LEAP_YEARS))
         left = nw.when(month == first).then(days).otherwise(left)
-    return ((left - nw.col(date).dt.day().cast(nw.Int64)) // 7).cast(nw.Int64)
+    return floored(left - nw.col(date).dt.day().cast(nw.Int64), 7)
 
 
 def priced(x: Facts) -> Facts:
     """With hundredths of one currency: `_net` of every line, `_list` and `_cut` (the discount) where both are known."""
-    rate = _rate(x)
+    x = _rated(x)
+    rate = nw.col("_rate_of_line")
     x = x.mark(
         _worth=nw.col("line_amount").cast(nw.Float64) * rate,
         _full=nw.col("list_price").cast(nw.Float64) * nw.col("quantity").cast(nw.Float64) * rate,
@@ -96,28 +100,29 @@ def _alive(rows: Rows) -> Rows:
     return rows.filter(~nw.col("is_deleted").fill_null(False)).drop("is_deleted")
 
 
-def _rate(x: Facts) -> nw.Expr:
-    """What a unit of the line is worth: the deal's converted amount over its amount, else that of its currency."""
+def _rated(x: Facts) -> Facts:
+    """With what a unit of the line is worth in `_rate_of_line`: the deal's converted amount over its amount, else that
+    of its currency.
+    """
     has = x.columns
     if "line_amount_base_cents" in has:
-        return _over(nw.col("line_amount_base_cents"), nw.col("line_amount"))
+        return x.mark(_rate_of_line=_over("line_amount_base_cents", "line_amount"))
     if not {"amount", "amount_base_cents", "currency_code"} <= set(has):
         _one_currency(x)
-        return nw.lit(1.0)
-    own = _over(nw.col("amount_base_cents"), nw.col("amount"))
-    alike = _over(
-        nw.col("amount_base_cents").sum().over("currency_code"), nw.col("amount").sum().over("currency_code")
-    )
-    rate = nw.coalesce(own, alike)
-    if "_line_currency" not in has:
-        return rate
+        return x.mark(_rate_of_line=nw.lit(1.0))
     code = nw.col("currency_code").cast(nw.String)
-    return nw.when(nw.col("_line_currency").is_null() | (nw.col("_line_currency") == code)).then(rate)
+    rows = once(x.rows.with_columns(_code=code.fill_null("")))
+    sums = summarise(rows, ("_code",), _sum_base=("amount_base_cents", "sum"), _sum=("amount", "sum"))
+    rows = joined(rows, sums.select("_code", _alike=_over("_sum_base", "_sum")), "_code", "left")
+    rate = nw.coalesce(_over("amount_base_cents", "amount"), nw.col("_alike"))
+    if "_line_currency" in has:
+        rate = nw.when(nw.col("_line_currency").is_null() | (nw.col("_line_currency") == code)).then(rate)
+    return replace(x, rows=rows).mark(_rate_of_line=rate)
 
 
-def _over(cents: nw.Expr, amount: nw.Expr) -> nw.Expr:
-    units = amount.cast(nw.Float64)
-    return nw.when(units > 0).then(cents.cast(nw.Float64) / units / 100)
+def _over(cents: str, amount: str) -> nw.Expr:
+    units = nw.col(amount).cast(nw.Float64)
+    return nw.when(units > 0).then(nw.col(cents).cast(nw.Float64) / units / 100)
 
 
 def _one_currency(x: Facts) -> None:

@@ -10,9 +10,9 @@ import pandas as pd
 
 from salestrack.errors import KpiError
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import Rows, masked_sum, summarise
+from salestrack.kpis._frames import Part, Rows, masked_sum, once, stacked, summarise
 from salestrack.kpis._joining import joined
-from salestrack.kpis._money import CENTS, hundredths, with_cents
+from salestrack.kpis._money import hundredths, with_cents
 from salestrack.kpis._periods import day_number, number_of
 
 VOID = ("cancelled", "returned")
@@ -33,27 +33,29 @@ def bought(orders: Any, *, function: str, as_of: date, by: By = None, fiscal_yea
     return x.keep(stands & (nw.col("_day") <= number_of(as_of)))
 
 
-def earned(x: Facts, order_lines: Any, *keys: str) -> Rows:
-    """One row per order and keys: `_day`, `value` (net), `known` (value of lines with a cost), `margin` of those."""
-    rows = summarise(
-        x.rows, ("order_id", *keys), _day=("_day", "min"), _net=(CENTS, "sum"), _has=(CENTS, "count")
+def earned(orders: Rows, order_lines: Any, function: str, *keys: str) -> Rows:
+    """Value and margin of orders, one row each with `_net` and `_has` (how many amounts), summed by keys.
+
+    `value` is net (of an order without an amount that of its lines), `known` the value of lines with a cost,
+    `margin` what is left of that.
+    """
+    orders = once(orders)
+    nothing = nw.lit(0).cast(nw.Int64)
+    alone = orders.select(*keys, value=nw.col("_net").cast(nw.Int64), known=nothing, margin=nothing)
+    lines = joined(orders.select("order_id", "_has", *keys), _lines(order_lines, function), "order_id")
+    lines = lines.select(
+        *keys, value=masked_sum(nw.col("_has") == 0, "_line"), known="_known", margin="_gain"
     )
-    lines = _lines(order_lines, x.function)
-    sums = summarise(
-        lines, ("order_id",), _line=("_line", "sum"), known=("_known", "sum"), margin=("_gain", "sum")
-    )
-    rows = joined(rows, sums, "order_id", "left")
-    net = nw.when(nw.col("_has") > 0).then(nw.col("_net")).otherwise(nw.col("_line").fill_null(0))
-    return rows.with_columns(
-        value=net.cast(nw.Int64), known=nw.col("known").fill_null(0), margin=nw.col("margin").fill_null(0)
-    )
+    sums: dict[str, Part] = {name: (name, "sum") for name in SUMS}
+    return summarise(stacked([alone, lines.with_columns(nw.col("value").cast(nw.Int64))]), keys, **sums)
 
 
 def _lines(order_lines: Any, function: str) -> Rows:
     x = with_cents(facts(order_lines, function=function, needs=("order_id",)), "line_amount", "_line")
     x = x.keep(~nw.col("order_id").is_null())
+    made = ("order_id", "_line", "_known", "_gain")
     if not {"unit_cost", "quantity"} <= set(x.columns):
-        return x.mark(_known=nw.lit(0).cast(nw.Int64), _gain=nw.lit(0).cast(nw.Int64)).rows
+        return x.mark(_known=nw.lit(0).cast(nw.Int64), _gain=nw.lit(0).cast(nw.Int64)).rows.select(*made)
     cost = nw.col("unit_cost").cast(nw.Float64) * nw.col("quantity").cast(nw.Float64) * _rate(x.columns)
     x = x.mark(_cost_units=cost).mark(_cost=hundredths("_cost_units"))
     known = ~nw.col("_cost").is_null() & ~nw.col("_line").is_null()
@@ -61,7 +63,7 @@ def _lines(order_lines: Any, function: str) -> Rows:
     return x.mark(
         _known=masked_sum(nw.col("_sure"), "_line").cast(nw.Int64),
         _gain=masked_sum(nw.col("_sure"), "_gain").cast(nw.Int64),
-    ).rows
+    ).rows.select(*made)
 
 
 def _rate(columns: list[str]) -> nw.Expr:

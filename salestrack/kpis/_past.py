@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import narwhals as nw
 
 from salestrack.errors import KpiError
 from salestrack.kpis._facts import Facts
-from salestrack.kpis._frames import Rows, stacked
+from salestrack.kpis._frames import Part, Rows, flag, masked, summarise
 from salestrack.kpis._money import CENTS
-from salestrack.kpis._periods import day_number
+from salestrack.kpis._periods import within
 from salestrack.kpis._survival import checked_day
-from salestrack.kpis._versions import Rates
+from salestrack.kpis._versions import Rates, stood
 from salestrack.kpis._weights import (
+    EPOCH,
     OPEN,
     WON,
     Origin,
-    alive,
     cents_then,
     forecast_period,
     key_of,
@@ -27,7 +29,7 @@ from salestrack.kpis._weights import (
     weight,
     won_cents,
 )
-from salestrack.periods import PeriodLike
+from salestrack.periods import Period, PeriodLike
 
 VERSION = ("expected_close_date", "closed_date")
 
@@ -52,39 +54,52 @@ def past_of(
     return origins(word, span, day, periods, fiscal_year_start), word
 
 
-def cohort_of(x: Facts, past: Past) -> tuple[Facts, Facts]:
-    """The deals open on the day of the past period (`_k`) in which they were expected, and the wins of the
-    same periods after the day, as they stood at the period's end."""
-    days, ends = {o.key: o.day for o in past.each}, {o.key: o.last for o in past.each}
+def met(x: Facts, past: Past) -> Facts:
+    """The deals open on the day of the past period (`_k`, `_day`) in which they were expected (`_here` = 1), and the
+    wins of the same periods after the day, as they stood at the period's end (`_won` = 1)."""
+    days = {o.key: o.day for o in past.each}
     due, closed = (
         key_of(past.word, f"{c}_date", past.fiscal_year_start) for c in ("expected_close", "closed")
     )
-    x = x.mark(_k=nw.when(OPEN).then(due).when(WON).then(closed))
-    x = x.mark(_day=looked_up("_k", days), _end=looked_up("_k", ends))
-    here = x.keep(OPEN & alive(nw.col("_day")))
-    then = x.keep(WON & (day_number("closed_date") > nw.col("_day")) & alive(nw.col("_end")))
-    return here, then
+    schema = x.rows.collect_schema()
+    here, came = nw.lit(False), nw.lit(False)
+    for origin in past.each:  # dates are compared before anything is worked out from them
+        day, span = EPOCH + timedelta(days=origin.day), origin.period
+        rest = Period(day + timedelta(days=1), span.end) if day < span.last_day else None
+        here = here | (within("expected_close_date", schema["expected_close_date"], span) & stood(x, day))
+        if rest:
+            came = came | (within("closed_date", schema["closed_date"], rest) & stood(x, span.last_day))
+    x = x.keep((OPEN & here) | (WON & came))
+    x = x.mark(_k=nw.when(OPEN).then(due).otherwise(closed), _here=flag(OPEN), _won=flag(WON))
+    return x.mark(_day=looked_up("_k", days))
 
 
-def weighed(here: Facts, then: Facts, rates: Rates, past: Past) -> Rows:
+def per_deal(x: Facts, *columns: str, won: Sequence[str] = ()) -> Rows:
+    """One row per deal and past period: `columns` and groups as they were on the day, `won` as it was at the end.
+
+    Of a deal that was not there on the day the groups are those of its win.
+    """
+    then = {name: masked(nw.col("_here") == 1, name) for name in columns}
+    came = {name: masked(nw.col("_won") == 1, name) for name in won}
+    groups = {f"_at_{name}": masked(nw.col("_here") == 1, name) for name in x.by}
+    names = ["_here", "_won", *then, *came, *groups, *x.by]
+    largest: dict[str, Part] = {name: (name, "max") for name in dict.fromkeys(names)}
+    rows = summarise(x.mark(**then, **came, **groups).rows, ("deal_id", "_k"), **largest)
+    at_day = {
+        name: nw.when(nw.col("_here") == 1).then(nw.col(f"_at_{name}")).otherwise(nw.col(name))
+        for name in x.by
+    }
+    return rows.with_columns(**at_day) if at_day else rows
+
+
+def weighed(x: Facts, rates: Rates, past: Past) -> Rows:
     """The deals of the day with weight and outcome (`_won`, `_won_cents`), and the other wins (`_other` = 1)."""
-    here = here.mark(**{CENTS: cents_then(rates, {o.key: o.day for o in past.each})}).mark(**weight(OPEN))
-    came = then.mark(_won=nw.lit(1), _won_cents=won_cents(then, rates).fill_null(0)).rows
-    names = list(dict.fromkeys((*here.by, "deal_id", "_k", CENTS, "_w", "_p")))
-    outcome = came.select("deal_id", "_k", "_won", "_won_cents")
-    rows = here.rows.select(*names).join(outcome, on=["deal_id", "_k"], how="left")
-    rows = rows.with_columns(
-        _won=nw.col("_won").fill_null(0).cast(nw.Int64),
-        _won_cents=nw.col("_won_cents").fill_null(0).cast(nw.Int64),
-        _other=nw.lit(0).cast(nw.Int64),
+    x = met(x, past)
+    gained = nw.when(WON).then(won_cents(x, rates).fill_null(0)).otherwise(nw.lit(0))
+    x = x.mark(**{CENTS: cents_then(rates, {o.key: o.day for o in past.each})}, _won_cents=gained)
+    rows = per_deal(x.mark(**weight(OPEN)), CENTS, "_w", "_p", won=["_won_cents"])
+    return rows.with_columns(
+        _w=nw.col("_w").fill_null(0),
+        _won_cents=nw.col("_won_cents").fill_null(0),
+        _other=1 - nw.col("_here"),
     )
-    new = came.join(here.rows.select("deal_id", "_k"), on=["deal_id", "_k"], how="anti").with_columns(
-        _w=nw.lit(0).cast(nw.Int64),
-        _p=nw.lit(None).cast(nw.Float64),
-        _won=nw.lit(1).cast(nw.Int64),
-        _other=nw.lit(1).cast(nw.Int64),
-        **{CENTS: nw.lit(None).cast(nw.Int64)},
-    )
-    columns = [*names, "_won", "_won_cents", "_other"]
-    both: Rows = stacked([rows.select(*columns), new.select(*columns)])
-    return both

@@ -19,11 +19,29 @@ T = TypeVar("T")
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
+def floored(numbers: nw.Expr, size: int) -> nw.Expr:
+    """Whole numbers divided by a whole number above 0, rounded down: shorter in SQL than `//`.
+
+    The half more is for engines that multiply by the inverse, which may fall short of a whole number.
+    """
+    return ((numbers - numbers % size) / size + 0.5).floor().cast(nw.Int64)
+
+
 def day_number(column: str) -> nw.Expr:
     """Days since 1970-01-01 of a date or timestamp (its calendar day), as a whole number."""
     year = nw.col(column).dt.year().cast(nw.Int64)
-    leap_days = (year - 1969) // 4 - (year - 1901) // 100 + (year - 1601) // 400
+    leap_days = floored(year - 1969, 4) - floored(year - 1901, 100) + floored(year - 1601, 400)
     return (year - 1970) * 365 + leap_days + nw.col(column).dt.ordinal_day().cast(nw.Int64) - 1
+
+
+def last_day(column: str) -> nw.Expr:
+    """Days since 1970-01-01 of the last day of the month that a date lies in."""
+    at = nw.col(column).dt
+    year, month, day = at.year().cast(nw.Int64), at.month().cast(nw.Int64), at.day().cast(nw.Int64)
+    leap = ((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0)
+    length = nw.when(month.is_in([4, 6, 9, 11])).then(nw.lit(30)).when((month == 2) & leap).then(nw.lit(29))
+    days: nw.Expr = length.when(month == 2).then(nw.lit(28)).otherwise(nw.lit(31))
+    return day_number(column) - day + days
 
 
 def month_number(column: str) -> nw.Expr:
@@ -36,14 +54,17 @@ def word_key(word: str, column: str, fiscal_year_start: int = 1) -> nw.Expr:
     if word == "day":
         return day_number(column)
     if word == "week":
-        return (day_number(column) + 3) // 7
+        return floored(day_number(column) + 3, 7)
     return month_word(word, month_number(column), fiscal_year_start)
 
 
 def month_word(word: str, months: T, fiscal_year_start: int = 1) -> T:
     """The number of the month, (fiscal) quarter or year for a number of months."""
+    if word == "month":
+        return months
     shifted: Any = months
-    return (shifted - (fiscal_year_start - 1)) // MONTHS[word] if word != "month" else months
+    since = shifted - (fiscal_year_start - 1)
+    return floored(since, MONTHS[word]) if isinstance(since, nw.Expr) else since // MONTHS[word]  # type: ignore[return-value]
 
 
 def word_start(word: str, keys: pd.Series[Any], fiscal_year_start: int = 1) -> pd.Series[Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import re
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +19,7 @@ import narwhals as nw
 import pandas as pd
 
 from salestrack.kpis import _pandas
+from salestrack.kpis._sql import shortened
 
 if TYPE_CHECKING:
     import polars as pl
@@ -151,6 +151,8 @@ class Plan:
         """This step on what its inputs have come to."""
         if self._verb == "table":
             return tables[0]
+        if self._verb == "once":
+            return made[0]
         if self._verb == "concat":
             return nw.concat(made, **self._named)
         if self._verb == "agg":
@@ -159,15 +161,20 @@ class Plan:
         out: nw.LazyFrame[Any] = getattr(made[0], self._verb)(*made[1:], *self._given, **self._named)
         return out
 
-    def built(self, table: Callable[[Source], nw.LazyFrame[Any]]) -> nw.LazyFrame[Any]:
-        """The whole query on real frames, every step once."""
+    def built(
+        self,
+        table: Callable[[Source], nw.LazyFrame[Any]],
+        kept: Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]] = lambda made: made,
+    ) -> nw.LazyFrame[Any]:
+        """The whole query on real frames, every step once; `kept` is told what `once` is about."""
         tables = {source: table(source) for source in self.sources}
         done: dict[int, nw.LazyFrame[Any]] = {}
 
         def build(plan: Plan) -> nw.LazyFrame[Any]:
             if id(plan) not in done:
                 made = [build(one) for one in plan._inputs]
-                done[id(plan)] = plan._step(made, [tables[s] for s in plan.sources])
+                step = plan._step(made, [tables[s] for s in plan.sources])
+                done[id(plan)] = kept(step) if plan._verb == "once" else step
             return done[id(plan)]
 
         return build(self)
@@ -216,35 +223,16 @@ class Plan:
             stand_ins = {
                 s: nw.from_native(_stand_in(con, i, s.form)).lazy() for i, s in enumerate(self.sources)
             }
-            text: str = self.built(stand_ins.__getitem__).to_native().sql_query()
-            return with_in(text)
+            steps: list[str] = []
 
+            def kept(step: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+                made, number = step.to_native(), len(stand_ins) + len(steps)
+                steps.append(f"{_name(number)} AS MATERIALIZED ({made.sql_query()})")
+                form = tuple((name, str(kind)) for name, kind in zip(made.columns, made.types, strict=True))
+                return nw.from_native(_stand_in(con, number, form)).lazy()
 
-def with_in(statement: str) -> str:
-    """The statement with `x IN (…)` for `contains([…], x)`, which looks through the list for every row.
-
-    >>> with_in("SELECT contains(['a', 'b)'], lower(coalesce(x, ''))) AND y")
-    "SELECT (lower(coalesce(x, '')) IN ('a', 'b)')) AND y"
-    """
-    parts = []
-    while found := _LISTED.search(statement):
-        end = _closing(statement, found.end())
-        parts.append(f"{statement[: found.start()]}({with_in(statement[found.end() : end])} IN ({found[1]}))")
-        statement = statement[end + 1 :]
-    return "".join(parts) + statement
-
-
-_LISTED = re.compile(r"\bcontains\(\[((?:'(?:[^']|'')*'|[\w.+-]+)(?:, (?:'(?:[^']|'')*'|[\w.+-]+))*)\], ")
-
-
-def _closing(text: str, start: int) -> int:
-    """Where the bracket closes that is open at `start`; those in texts and names do not count."""
-    depth = 1
-    for found in re.finditer(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]", text[start:]):
-        depth += {"(": 1, ")": -1}.get(found[0], 0)
-        if depth == 0:
-            return start + found.start()
-    raise ValueError(f"brackets do not close in {text!r}")
+            text: str = self.built(stand_ins.__getitem__, kept).to_native().sql_query()
+            return shortened(f"WITH {', '.join(steps)} SELECT * FROM ({text})" if steps else text)
 
 
 class Grouped:
@@ -274,6 +262,11 @@ def stacked(frames: Sequence[Any], how: str = "vertical") -> Any:
     if any(isinstance(frame, Plan) for frame in frames):
         return Plan("concat", frames, (), {"how": how})
     return nw.concat(list(frames), how=how)  # type: ignore[arg-type]
+
+
+def once(rows: Any) -> Any:
+    """Rows that a query needs in several places: worked out once, where its SQL would ask for them each time."""
+    return rows._then("once") if isinstance(rows, Plan) else rows
 
 
 def _name(number: int) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date, timedelta
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 
 from salestrack.errors import KpiError
@@ -14,10 +13,11 @@ from salestrack.kpis._facts import MISSING, By, Facts, facts, group_names
 from salestrack.kpis._frames import small, summarise
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import MONTHS, day_number, month_number, month_word, number_of
-from salestrack.periods import WORDS, Period, month_index, month_start
+from salestrack.periods import WORDS, Period
 
-EPOCH = date(1970, 1, 1)
 VALUES = ("bookings", "revenue")
+REACH = 10**7
+"""Days that each rep has on the one line on which quotas and credits meet."""
 
 
 def quota_pieces(
@@ -33,26 +33,23 @@ def quota_pieces(
     hundredths.
 
     Quotas over several months are spread by days; the parts of a quota add up to it. Columns: rep_id, the
-    groups, `_key` and `_end` (days, half-open), `quota`, `months` (share of a month).
+    groups, `_rep` (a number for each rep_id), `_key` and `_end` (days, half-open), `quota`, `months` (share of a
+    month).
     """
     groups = [name for name in group_names(by) if name not in WORDS]
-    rows = _valid(
-        facts(quotas, function=function, needs=("rep_id", "period_start_date", "period_end_date"), by=groups),
-        metric,
-    )
-    keys = tuple(dict.fromkeys(("rep_id", *groups, "_from", "_to")))
-    table = small(summarise(with_cents(rows, "quota_amount").rows, keys, quota=(CENTS, "sum")))
+    x = facts(quotas, function=function, needs=("rep_id", "period_start_date", "period_end_date"), by=groups)
+    x = _valid(x, span, metric)
+    own = list(dict.fromkeys(("rep_id", *groups)))
+    metrics = [name for name in x.columns if name == "_metric"]
+    keys = (*own, "_from", "_to", *metrics)
+    table = small(summarise(with_cents(x, "quota_amount").rows, keys, quota=(CENTS, "sum")))
+    if metrics and table["_metric"].nunique() > 1:
+        raise KpiError.bad_rows(
+            function, "the quotas have several metrics", "choose one with metric='bookings'"
+        )
+    table["_rep"] = pd.factorize(table["rep_id"])[0]
     _refuse_overlaps(table, function)
-    pieces = [
-        {**{name: row[name] for name in dict.fromkeys(("rep_id", *groups))}, **piece}
-        for row in _records(table)
-        for piece in _pieces(row, span)
-    ]
-    columns = [*dict.fromkeys(("rep_id", *groups)), "_key", "_end", "quota", "months"]
-    made = pd.DataFrame(pieces, columns=columns).astype(
-        {"rep_id": "str", "_key": "int64", "_end": "int64", "quota": "int64", "months": "float64"}
-    )
-    return _worded(made, by, fiscal_year_start, function)
+    return _worded(_pieces(table, [*own, "_rep"], span), by, fiscal_year_start, function)
 
 
 def credited_pieces(
@@ -60,19 +57,17 @@ def credited_pieces(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The pieces with the hundredths `credited` in each, and the credits that no quota covers."""
     table = _credits(pieces, credits, function, by, span)
-    joined = pd.merge_asof(
-        table.sort_values("_key", kind="stable"),
-        pieces[["rep_id", "_key", "_end"]].assign(_start=pieces["_key"]).sort_values("_key"),
-        on="_key",
-        by="rep_id",
-        direction="backward",
-    )
-    covered = (joined["_key"] < joined["_end"]).fillna(False).astype(bool)
-    fits = joined[covered].assign(_key=joined["_start"], credited=joined["cents"])
-    sums = fits.groupby(["rep_id", "_key"])["credited"].sum().reset_index().astype({"_key": "int64"})
-    done = pieces.merge(sums, on=["rep_id", "_key"], how="left")
-    done["credited"] = done["credited"].fillna(0).astype("int64")
-    return done, _worded(joined[~covered].drop(columns=["_end", "_start"]), by, fiscal_year_start, function)
+    line = pieces["_rep"].to_numpy() * REACH
+    order = np.argsort(line + pieces["_key"].to_numpy(), kind="stable")
+    starts, ends = ((line + pieces[name].to_numpy())[order] for name in ("_key", "_end"))
+    at = _reps_of(table, pieces) * REACH + table["_key"].to_numpy()
+    before = np.searchsorted(
+        starts, at, side="right"
+    )  # how many pieces start by then; the last of them may cover it
+    covered = at < np.append(-2 * REACH, ends)[before]
+    credited = np.zeros(len(pieces), dtype="int64")
+    np.add.at(credited, order[before[covered] - 1], table["cents"].to_numpy()[covered])
+    return pieces.assign(credited=credited), _worded(table[~covered], by, fiscal_year_start, function)
 
 
 def month_aligned(pieces: pd.DataFrame) -> bool:
@@ -80,62 +75,61 @@ def month_aligned(pieces: pd.DataFrame) -> bool:
     return bool((abs(pieces["months"] - 1) < 1e-9).all())
 
 
-def _valid(x: Facts, metric: str | None) -> Facts:
+def _valid(x: Facts, span: Period | None, metric: str | None) -> Facts:
+    """The quotas of the span that are money, with `_from` and `_to` (days, half-open)."""
     x = x.keep(~nw.col("rep_id").is_null())
     x = x.mark(
         rep_id=nw.col("rep_id").cast(nw.String),
         _from=day_number("period_start_date"),
         _to=day_number("period_end_date") + 1,
     )
+    x = x.keep(nw.col("_from") < nw.col("_to"))
+    if span:
+        x = x.keep((nw.col("_from") < number_of(span.end)) & (nw.col("_to") > number_of(span.start)))
     if "metric" not in x.columns:
         return x
-    wanted = (metric,) if metric else VALUES
-    x = x.keep(nw.col("metric").cast(nw.String).is_in(list(wanted)))
-    found = small(x.rows.select(nw.col("metric").cast(nw.String)).unique())["metric"]
-    if len(found) > 1:
-        raise KpiError.bad_rows(
-            x.function, "the quotas have several metrics", "choose one with metric='bookings'"
-        )
-    return x
+    if metric:
+        return x.keep(nw.col("metric").cast(nw.String) == metric)
+    return x.mark(_metric=nw.col("metric").cast(nw.String)).keep(nw.col("_metric").is_in(list(VALUES)))
 
 
 def _refuse_overlaps(table: pd.DataFrame, function: str) -> None:
-    ordered = table.sort_values(["rep_id", "_from"], kind="stable")
-    clash = ordered["_from"] < ordered.groupby("rep_id")["_to"].shift()
+    rep, start, end = (table[name].to_numpy() for name in ("_rep", "_from", "_to"))
+    order = np.lexsort((start, rep))
+    clash = (rep[order][1:] == rep[order][:-1]) & (start[order][1:] < end[order][:-1])
     if clash.any():
-        row = ordered[clash].iloc[0]
+        row = table.iloc[order[1:][clash]].sort_values(["rep_id", "_from"]).iloc[0]
         raise KpiError.bad_rows(
             function,
-            f"the rep {row['rep_id']} has two quotas for {_day(row['_from'])}",
+            f"the rep {row['rep_id']} has two quotas for {np.datetime64(int(row['_from']), 'D')}",
             "keep one row per rep and period",
         )
 
 
-def _pieces(row: dict[str, Any], span: Period | None) -> Iterator[dict[str, Any]]:
-    start, end = int(row["_from"]), int(row["_to"])
-    first, last = (number_of(span.start), number_of(span.end)) if span else (start, end)
-    cuts = _cuts(start, end, first, last)
-    for low, high in zip(cuts, cuts[1:], strict=False):
-        if first <= low and high <= last:
-            share = int(row["quota"]) * (high - start) // (end - start) - int(row["quota"]) * (
-                low - start
-            ) // (end - start)
-            month = Period.months(_day(low).replace(day=1), 1)
-            yield {"_key": low, "_end": high, "quota": share, "months": (high - low) / month.days}
+def _pieces(table: pd.DataFrame, columns: list[str], span: Period | None) -> pd.DataFrame:
+    """The quotas cut where months and the span begin and end: with these columns, a row for each part of a month."""
+    start, end, quota = (table[name].to_numpy(dtype="int64") for name in ("_from", "_to", "quota"))
+    first, last = start, end
+    if span:
+        first, last = np.maximum(start, number_of(span.start)), np.minimum(end, number_of(span.end))
+    months = _months_of(first)
+    parts = _months_of(last - 1) - months + 1
+    row = np.repeat(np.arange(len(table)), parts)
+    month = months[row] + np.arange(len(row)) - (np.cumsum(parts) - parts)[row]
+    begins, ends = _first_days(month), _first_days(month + 1)
+    low, high = np.maximum(begins, first[row]), np.minimum(ends, last[row])
+    start, days, quota = start[row], (end - start)[row], quota[row]
+    share = quota * (high - start) // days - quota * (low - start) // days
+    made = table[columns].iloc[row].reset_index(drop=True)
+    return made.assign(_key=low, _end=high, quota=share, months=(high - low) / (ends - begins))
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _cuts(start: int, end: int, first: int, last: int) -> list[int]:
-    months = range(month_index(_day(start)) + 1, month_index(_day(end - 1)) + 1)
-    inner = {number_of(month_start(index)) for index in months} | {first, last}
-    return [start, *sorted(cut for cut in inner if start < cut < end), end]
-
-
-def _day(number: float) -> date:
-    return EPOCH + timedelta(days=int(number))
+def _reps_of(table: pd.DataFrame, pieces: pd.DataFrame) -> Any:
+    """The numbers that the pieces give to the reps of a table; -1 for those that they do not know."""
+    known = pieces[["rep_id", "_rep"]].drop_duplicates("_rep")
+    codes, names = pd.factorize(table["rep_id"])
+    place = pd.Index(known["rep_id"]).get_indexer(pd.Index(names))
+    return np.append(known["_rep"].to_numpy(), -1)[place][codes]
 
 
 def _credits(pieces: pd.DataFrame, credits: Any, function: str, by: By, span: Period | None) -> pd.DataFrame:
@@ -144,20 +138,32 @@ def _credits(pieces: pd.DataFrame, credits: Any, function: str, by: By, span: Pe
     x = facts(credits, function=function, needs=("rep_id", "credit_date"), date="credit_date", period=span)
     known = [name for name in groups if name in x.columns]
     x = with_cents(x).keep(~nw.col("credit_date").is_null()).also_by(*known)
-    key = month_number("credit_date") if month_aligned(pieces) else day_number("credit_date")
+    whole = month_aligned(pieces)
+    key = month_number("credit_date") if whole else day_number("credit_date")
     x = x.mark(rep_id=nw.col("rep_id").cast(nw.String).fill_null(MISSING), _key=key)
     table = small(summarise(x.rows, ("rep_id", "_key", *known), cents=(CENTS, "sum")))
-    if month_aligned(pieces):
-        table["_key"] = [number_of(month_start(int(index))) for index in table["_key"]]
-    return table.assign(**{name: MISSING for name in groups if name not in known}).astype({"_key": "int64"})
+    days = table["_key"].to_numpy(dtype="int64")
+    return table.assign(
+        _key=_first_days(days) if whole else days, **{name: MISSING for name in groups if name not in known}
+    )
 
 
 def _worded(table: pd.DataFrame, by: By, fiscal_year_start: int, function: str) -> pd.DataFrame:
     """With the whole number of each period word, by the month that a row starts in."""
-    months = pd.Series([month_index(_day(key)) for key in table["_key"]], index=table.index, dtype="int64")
+    months = pd.Series(_months_of(table["_key"].to_numpy()), index=table.index)
     words = [name for name in group_names(by) if name in WORDS]
     for word in words:
         if word not in MONTHS:
             raise KpiError.unusable_word(word, function, MONTHS)
         table = table.assign(**{word: month_word(word, months, fiscal_year_start)})
     return table
+
+
+def _months_of(days: Any) -> Any:
+    """Months since year 0 of numbers of days since 1970, as `month_number`."""
+    return days.astype("datetime64[D]").astype("datetime64[M]").astype("int64") + 1970 * 12
+
+
+def _first_days(months: Any) -> Any:
+    """The first days, since 1970, of numbers of months."""
+    return (months - 1970 * 12).astype("datetime64[M]").astype("datetime64[D]").astype("int64")

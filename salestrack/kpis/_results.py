@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from salestrack.kpis._facts import MISSING, Facts, named_groups
-from salestrack.kpis._frames import How, Part, Rows, flag, masked, small, summarise
+from salestrack.kpis._frames import How, Part, Rows, flag, masked, once, small, summarise
 from salestrack.kpis._joining import joined
+from salestrack.kpis._periods import floored
 from salestrack.stats.intervals import Z95, ratio_interval, ratio_variance, share_interval, wilson
 
 NO_DATA = "no_data"
+OF_CLUSTERS = ("_t", "_b", "_tt", "_tb", "_bb", "_g")
 Cluster: TypeAlias = tuple[str, ...]
 """Columns that tell clusters of rows apart; none where every row is its own."""
 
@@ -50,6 +52,11 @@ def ratio(
     (sums, counts, least and largest) from those of the clusters in the same pass. Without columns of a cluster
     every row is its own.
     """
+    return rated(x.finish(small(ratio_sums(x, top, bottom, cluster=cluster, **totals))), name, share=share)
+
+
+def ratio_sums(x: Facts, top: str, bottom: str, *, cluster: Cluster, **totals: Part) -> Rows:
+    """The `totals` per group, and the sums over clusters that `rated` needs."""
     rows = x.rows
     if cluster:
         parts: dict[str, Part] = {f"_{total}_part": part for total, part in totals.items()}
@@ -58,13 +65,17 @@ def ratio(
         top, bottom = "_top", "_bottom"
     t, b = nw.col(top).cast(nw.Float64), nw.col(bottom).cast(nw.Float64)
     rows = rows.with_columns(_t=t, _b=b, _tt=t * t, _tb=t * b, _bb=b * b, _g=flag((t != 0) | (b != 0)))
-    sums: dict[str, Part] = {c: (c, "sum") for c in ("_t", "_b", "_tt", "_tb", "_bb", "_g")}
-    table = x.finish(small(summarise(rows, x.by, **sums, **totals)))
-    figures = [table[c].fillna(0).astype(float) for c in sums]
+    sums: dict[str, Part] = {c: (c, "sum") for c in OF_CLUSTERS}
+    return summarise(rows, x.by, **sums, **totals)
+
+
+def rated(table: pd.DataFrame, name: str, *, share: bool = False) -> pd.DataFrame:
+    """The table of `ratio_sums` with the ratio, its interval and the note in place of the sums."""
+    figures = [table[c].fillna(0).astype(float) for c in OF_CLUSTERS]
     value, variance = ratio_variance(*figures)
     low, high = (share_interval if share else ratio_interval)(value, variance, figures[-1])
     rate = pd.Series(value, index=table.index)
-    return table.drop(columns=list(sums)).assign(**{name: rate}, low=low, high=high, note=note(rate))
+    return table.drop(columns=list(OF_CLUSTERS)).assign(**{name: rate}, low=low, high=high, note=note(rate))
 
 
 def _of_parts(part: Part) -> How:
@@ -96,13 +107,15 @@ def spread(x: Facts, value: str, *, cluster: Cluster = ()) -> pd.DataFrame:
     """
     texts = {f"_key{i}": nw.col(name).cast(nw.String).fill_null(MISSING) for i, name in enumerate(x.keys)}
     rows = x.keep(~nw.col(value).is_null()).rows.with_columns(**texts)
+    if cluster:
+        rows = once(rows.select(*together((*x.keys, *texts), (*cluster, value))))
     counts = _ranked(rows, (*x.keys, *texts), value)
     n, last, first = nw.col("_n"), nw.col("_last"), nw.col("_first")
     counts = counts.with_columns(_reach=n.cast(nw.Float64) * Z95**2)
     if cluster:
         counts = _widened(counts, rows, list(texts), value, cluster)
     below, above = n + 1 - 2 * first, 2 * last - n - 1  # distance from the middle rank, twice
-    cut = n // 10
+    cut = floored(n, 10)
     upper = nw.when(last < n - cut).then(last).otherwise(n - cut)
     lower = nw.when(first > cut + 1).then(first).otherwise(cut + 1)
     inner = nw.when(upper >= lower).then(upper - lower + 1).otherwise(nw.lit(0))
@@ -135,9 +148,9 @@ def _ranked(rows: Rows, keys: Sequence[str], value: str) -> Rows:
     )
     counts = counts.with_columns(_first=nw.col("_last") - nw.col("_c") + 1)
     n = nw.col("_n")
-    ninth = 9 * (n - 1) // 10 + 1
+    ninth = floored(9 * (n - 1), 10) + 1
     after = nw.when(ninth < n).then(ninth + 1).otherwise(n)
-    ranks = dict(zip(RANKS, ((n + 1) // 2, n // 2 + 1, ninth, after), strict=True))
+    ranks = dict(zip(RANKS, (floored(n + 1, 2), floored(n, 2) + 1, ninth, after), strict=True))
     within = {
         f"_{name}": (nw.col("_first") <= rank) & (rank <= nw.col("_last")) for name, rank in ranks.items()
     }
@@ -146,6 +159,7 @@ def _ranked(rows: Rows, keys: Sequence[str], value: str) -> Rows:
 
 def _widened(counts: Rows, rows: Rows, keys: list[str], value: str, cluster: Cluster) -> Rows:
     """With `_reach`, how far (squared) from the middle rank a row must be, where accounts keep to one side of it."""
+    counts = once(counts)
     middle = summarise(counts, keys, _lower=("_mid", "max"), _upper=("_mid2", "max"))
     rows = joined(rows.select(*keys, *cluster, value), middle, on=keys)
     double, both = 2 * nw.col(value), nw.col("_lower") + nw.col("_upper")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
 
 import narwhals as nw
-import pandas as pd
 
 from salestrack.kpis._facts import Facts
-from salestrack.kpis._frames import small, summarise
-from salestrack.kpis._periods import day_number, literal, number_of
-from salestrack.kpis._survival import day_known, days_from
+from salestrack.kpis._periods import day_number, literal
+from salestrack.kpis._survival import day_known
 
 SPELL = ("deal_id", "stage_name", "entered_at", "left_at", "exit_type")
 
@@ -28,19 +25,3 @@ def known(x: Facts, as_of: date) -> Facts:
 def staged(x: Facts) -> Facts:
     """One row per stage, in the order of the stages where it is known."""
     return x.also_by(*(("stage_order",) if "stage_order" in x.columns else ()), "stage_name")
-
-
-def counts_of(x: Facts, *axes: str, **what: Any) -> pd.DataFrame:
-    """Counts per group along whole-number axes, groups readable."""
-    return x.finish(small(summarise(x.rows, (*x.by, *axes), **what)))
-
-
-def stays(x: Facts, as_of: date) -> Facts:
-    """With the days of each stay so far and its cause: 1 left, 0 still going on, -1 deleted."""
-    cause = (
-        nw.when(nw.col("_out").is_null()).then(nw.lit(0)).when(nw.col("_exit") == "deleted").then(nw.lit(-1))
-    )
-    return x.mark(
-        _day=days_from("_in", nw.col("_out").fill_null(number_of(as_of))),
-        _cause=cause.otherwise(nw.lit(1)).cast(nw.Int64),
-    )

@@ -1,22 +1,27 @@
-"""From rows to life tables: the engine counts per group, day and cause; NumPy does the rest."""
+"""From rows to life tables: the engine counts per group, day and way out; NumPy does the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from salestrack.errors import KpiError
+from salestrack.kpis._facts import Facts
+from salestrack.kpis._frames import Part, small, summarise
 from salestrack.kpis._periods import day_number, number_of
 from salestrack.kpis._results import divided, note
 from salestrack.stats.intervals import wilson
-from salestrack.stats.survival import aalen_johansen, life_table, log_log_interval
+from salestrack.stats.survival import LifeTable, aalen_johansen, life_table, log_log_interval
 
 Figures = dict[str, float]
+Cells: TypeAlias = dict[str, NDArray[np.float64]]
+"""Counts of one group in columns: `day` waited, `way` out, `n` cases, and sums over them."""
 
 
 def day_known(column: str, as_of: date, has: Sequence[str]) -> nw.Expr:
@@ -59,28 +64,65 @@ def per_group(
     return made.astype({name: table[name].dtype for name in by})
 
 
-def incidence_by(counts: pd.DataFrame, horizon: int) -> Figures:
-    """Cumulative incidence at the horizon from counts per `_day` and `_cause`, with a 95 % interval.
+def at(day: nw.Expr, way: nw.Expr) -> nw.Expr:
+    """Days waited and the way out (0 to 7) in one whole number, so that an engine has one column less to group by."""
+    return (8 * day + way).cast(nw.Int64)
+
+
+def per_curve(x: Facts, figures: Callable[[Cells], Figures], *axes: str, **sums: Part) -> pd.DataFrame:
+    """One row per group with the figures of its counts `n` per `_at` and further axes, and of sums beside them."""
+    by = list(x.by)
+    counts = small(summarise(x.rows, (*by, "_at", *axes), n="len", **sums))
+    packed = counts["_at"].to_numpy(dtype="int64")
+    cells: Cells = {"day": (packed >> 3).astype(float), "way": (packed & 7).astype(float)}
+    cells |= {c: counts[c].to_numpy(dtype=float) for c in ("n", *axes, *sums)}
+    if not by:
+        return pd.DataFrame([figures(cells)])
+    row = counts.groupby(by, sort=False, dropna=False).ngroup().to_numpy()
+    order = np.argsort(row, kind="stable")
+    starts = np.flatnonzero(np.diff(row[order], prepend=-1))
+    parts = np.split(order, starts[1:])
+    made = pd.DataFrame([figures({c: v[part] for c, v in cells.items()}) for part in parts])
+    return x.finish(counts[by].iloc[order[starts]].reset_index(drop=True).join(made))
+
+
+def only(cells: Cells, which: NDArray[np.bool_]) -> Cells:
+    """Some of the cells."""
+    return {name: column[which] for name, column in cells.items()}
+
+
+def table_of(cells: Cells, event: int = 1) -> LifeTable:
+    """The life table of cells, one way out being the event, those from 0 down waiting and the others competing."""
+    way = cells["way"]
+    return life_table(cells["day"], np.where(way == event, 1, np.where(way > 0, 2, 0)), cells["n"])
+
+
+def incidence_by(cells: Cells, horizon: int) -> Figures:
+    """Cumulative incidence at the horizon from counts per day and way out, with a 95 % interval.
 
     It is NaN when nobody was followed that long and some were still waiting: nobody knows. At 0 or 1 the
-    variance is 0: then Wilson's interval of the cases whose outcome is known stands in.
+    variance is 0: then Wilson's interval of the cases whose outcome is known stands in. `final` is the incidence on
+    the last day, `last`.
     """
-    n, day, cause = (counts[c].to_numpy(dtype=float) for c in ("n", "_day", "_cause"))
-    early = day <= horizon
-    known = float(n[(early & (cause > 0)) | (day >= horizon)].sum())
-    if not n.sum() or (day.max() < horizon and (cause[day == day.max()] <= 0).any()):
-        return dict.fromkeys(("value", "low", "high"), float("nan")) | {"known": known}
-    value, variance = aalen_johansen(life_table(day, cause, n)).at(horizon)
+    n, day, way = cells["n"], cells["day"], cells["way"]
+    known = float(n[((day <= horizon) & (way > 0)) | (day >= horizon)].sum())
+    unknown = dict.fromkeys(("value", "low", "high", "final", "last"), float("nan")) | {"known": known}
+    if not n.sum():
+        return unknown
+    curve, last = aalen_johansen(table_of(cells)), day.max()
+    unknown |= {"final": float(curve.value[-1]), "last": float(last)}
+    if last < horizon and (way[day == last] <= 0).any():
+        return unknown
+    value, variance = curve.at(horizon)
     low, high = log_log_interval(value, variance)
     if not 0 < value < 1:
         low, high = wilson(known * round(value), known)
-    return {"value": value, "low": float(low), "high": float(high), "known": known}
+    return unknown | {"value": value, "low": float(low), "high": float(high)}
 
 
-def counted(counts: pd.DataFrame, cause: Sequence[int], horizon: float = np.inf) -> float:
-    """Cases with one of these causes up to the horizon."""
-    hit = counts["_cause"].isin(cause) & (counts["_day"] <= horizon)
-    return float(counts["n"][hit].sum())
+def counted(cells: Cells, way: int, horizon: float = np.inf, of: str = "n") -> float:
+    """Cases that left in this way up to the horizon, or the sum of something else over them."""
+    return float(cells[of][(cells["way"] == way) & (cells["day"] <= horizon)].sum())
 
 
 def maturity(table: pd.DataFrame, name: str) -> pd.DataFrame:

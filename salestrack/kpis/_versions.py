@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date as Day
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import narwhals as nw
 import numpy as np
@@ -20,7 +20,7 @@ from salestrack.errors import KpiError
 from salestrack.kpis._facts import By, Facts, facts, group_names
 from salestrack.kpis._frames import frame, small
 from salestrack.kpis._money import CENTS, hundredths, one_currency, with_cents
-from salestrack.kpis._periods import day_number, number_of
+from salestrack.kpis._periods import day_number, literal
 from salestrack.periods import WORDS, PeriodLike
 
 FOREVER = 10_000_000
@@ -55,9 +55,28 @@ def versions(
         period=period,
         fiscal_year_start=fiscal_year_start,
     )
-    start, end = (c + "_date" if c + "_date" in x.columns else c for c in ("valid_from", "valid_to"))
-    x = x.mark(_from=day_number(start), _to=day_number(end).fill_null(FOREVER))
-    return x.keep(nw.col("_from") <= number_of(as_of))
+    start, end = _ends(x)
+    x = x.keep(_begun(x, as_of))
+    return x.mark(_from=day_number(start), _to=day_number(end).fill_null(FOREVER))
+
+
+def _ends(x: Facts) -> tuple[str, str]:
+    """The columns that tell the first day of a span and the one after its last."""
+    columns = x.columns
+    first, after = (c + "_date" if c + "_date" in columns else c for c in ("valid_from", "valid_to"))
+    return first, after
+
+
+def _begun(x: Facts, day: Day) -> nw.Expr:
+    start = _ends(x)[0]
+    return nw.col(start) < literal(day + timedelta(days=1), x.rows.collect_schema()[start])
+
+
+def stood(x: Facts, day: Day) -> nw.Expr:
+    """As `held`, by comparing dates: for filters that many spans go through."""
+    end = _ends(x)[1]
+    after = nw.col(end) >= literal(day + timedelta(days=1), x.rows.collect_schema()[end])
+    return _begun(x, day) & (after | nw.col(end).is_null())
 
 
 def no_words(groups: Iterable[str], function: str) -> None:
@@ -100,10 +119,14 @@ class Rates:
         """Hundredths of the amount at the rates of a day; NULL without amount, or where no rate is known."""
         if self.table.empty:
             return nw.col(CENTS)
+        return converted(nw.col("amount").cast(nw.Float64), self.rate(day))
+
+    def rate(self, day: Day) -> nw.Expr:
+        """The rate of a row's currency on a day."""
         rate: Any = nw.lit(None).cast(nw.Float64)
         for code, value in sorted(self.on(day).items()):
             rate = nw.when(nw.col("currency_code") == code).then(nw.lit(float(value))).otherwise(rate)
-        return converted(nw.col("amount").cast(nw.Float64), rate)
+        return cast(nw.Expr, rate)
 
     def booked(self, x: Facts, day: Day) -> nw.Expr:
         """Hundredths of closed deals: at the rate of closing where the spans have it, else at that of a day."""

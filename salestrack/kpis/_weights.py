@@ -16,7 +16,7 @@ from salestrack.kpis._facts import Facts, own_names
 from salestrack.kpis._frames import small, summarise
 from salestrack.kpis._money import CENTS
 from salestrack.kpis._periods import MONTHS, month_number, month_word, number_of
-from salestrack.kpis._versions import Rates
+from salestrack.kpis._versions import Rates, converted
 from salestrack.periods import WORDS, Period, PeriodLike, month_index
 
 OPEN, WON = nw.col("status") == "open", nw.col("status") == "won"
@@ -81,8 +81,8 @@ def cents_then(rates: Rates, days: dict[int, int], key: str = "_k") -> nw.Expr:
         return nw.col(CENTS).cast(nw.Int64)
     chain: Any = nw
     for number, day in days.items():
-        chain = chain.when(nw.col(key) == number).then(rates.cents(EPOCH + timedelta(days=day)))
-    return chain.cast(nw.Int64)  # type: ignore[no-any-return]
+        chain = chain.when(nw.col(key) == number).then(rates.rate(EPOCH + timedelta(days=day)))
+    return converted(nw.col("amount").cast(nw.Float64), chain)
 
 
 @dataclass(frozen=True)

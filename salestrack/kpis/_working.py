@@ -12,24 +12,28 @@ import pandas as pd
 
 from salestrack.errors import KpiError
 from salestrack.kpis._facts import Facts, facts, own_names
-from salestrack.kpis._frames import small, summarise
+from salestrack.kpis._frames import small
 from salestrack.kpis._periods import MONTHS, day_number, number_of
 from salestrack.kpis._survival import checked_day
 from salestrack.periods import WORDS, Period, PeriodLike
 
 
 def span_of(
-    x: Facts, period: PeriodLike | None, fiscal_year_start: int, as_of: date | str | None
+    table: pd.DataFrame,
+    period: PeriodLike | None,
+    fiscal_year_start: int,
+    as_of: date | str | None,
+    function: str,
 ) -> tuple[int, int]:
-    """First day and day after the last: of the period, else of the activities, cut after as_of."""
+    """First day and day after the last: of the period, else of the activities (`first`, `last`), cut after as_of."""
     if period is not None:
         asked = Period.parse(period, fiscal_year_start=fiscal_year_start)
         first, end = number_of(asked.start), number_of(asked.end)
     else:
-        seen = small(summarise(x.rows, first=("_started", "min"), last=("_started", "max"))).iloc[0]
-        first, end = (0, 0) if pd.isna(seen["first"]) else (int(seen["first"]), int(seen["last"]) + 1)
+        begun, last = table["first"].min(), table["last"].max()
+        first, end = (0, 0) if pd.isna(begun) else (int(begun), int(last) + 1)
     if as_of is not None:
-        end = min(end, number_of(checked_day(as_of, x.function)) + 1)
+        end = min(end, number_of(checked_day(as_of, function)) + 1)
     return first, max(first, end)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -11,9 +12,9 @@ import pandas as pd
 
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import Part, flag, frame, masked_sum
+from salestrack.kpis._frames import Part, flag, frame, masked_sum, summarise
 from salestrack.kpis._periods import day_number
-from salestrack.kpis._results import divided, group_total, layout, note, outer, ratio
+from salestrack.kpis._results import divided, group_total, layout, note, outer, ratio, together
 from salestrack.kpis._working import contracted, span_of
 from salestrack.periods import PeriodLike
 
@@ -78,11 +79,12 @@ def activity_mix(
     x = _done(activities, "activity_mix", by, period, fiscal_year_start)
     outer_groups = list(x.by)
     x = x.also_by("activity_type")
-    table = x.totals(n="len", seconds=("_seconds", "sum"), without_duration=("_none", "sum"))
+    table = x.totals(n="len", seconds=("_seconds", "sum"), timed=("_timed", "sum"))
     whole = {c: group_total(table, outer_groups, c) for c in ("n", "seconds")}
     table = table.assign(
         activities=table["n"],
         hours=table["seconds"] / 3600,
+        without_duration=table["n"] - table["timed"],
         n=whole["n"],
         activity_mix=divided(table["n"], whole["n"]),
         hours_share=divided(table["seconds"], whole["seconds"]),
@@ -153,12 +155,16 @@ def selling_time_share(
     """
     name = "selling_time_share"
     x = _done(activities, name, by, period, fiscal_year_start, rep="owner_rep_id")
-    x = x.mark(**_kinds(selling))
     kinds: dict[str, Part] = {kind: (f"_{kind}", "sum") for kind in ("selling", *CATEGORIES)}
     totals: dict[str, Part] = {"seconds": ("_seconds", "sum"), "n": ("_timed", "sum"), **kinds}
-    table = ratio(x, name, "_selling", "_seconds", cluster=("rep_id",), share=True, **totals)
-    hours = contracted(rep_assignments, x, table, span_of(x, period, fiscal_year_start, as_of))
-    table = outer(table.drop(columns="note"), hours, x.by) if x.by else pd.concat([table, hours], axis=1)
+    days: dict[str, Part] = {"first": ("_first", "min"), "last": ("_last", "max")}
+    each = _per_rep_and_type(x).mark(**_kinds(selling))
+    table = ratio(each, name, "_selling", "_seconds", cluster=("rep_id",), share=True, **totals, **days)
+    span = span_of(table, period, fiscal_year_start, as_of, name)
+    hours = contracted(rep_assignments, x, table, span)
+    table = (
+        outer(table.drop(columns=["note", *days]), hours, x.by) if x.by else pd.concat([table, hours], axis=1)
+    )
     table = table.assign(
         **{f"{kind}_hours": table[kind] / 3600 for kind in kinds}, recorded_hours=table["seconds"] / 3600
     )
@@ -171,6 +177,13 @@ def selling_time_share(
     rest = [f"{kind}_hours" for kind in (*CATEGORIES, "other")]
     parts = ("selling_hours", *rest, "recorded_hours", "contracted_hours", "coverage")
     return layout(table, x, *parts, *figures, "n", "note")
+
+
+def _per_rep_and_type(x: Facts) -> Facts:
+    """Seconds, activities with a duration, first and last day of each rep and type of activity."""
+    sums: dict[str, Part] = {"_seconds": ("_seconds", "sum"), "_timed": ("_timed", "sum")}
+    days: dict[str, Part] = {"_first": ("_started", "min"), "_last": ("_started", "max")}
+    return replace(x, rows=summarise(x.rows, together(x.keys, ("rep_id", "activity_type")), **sums, **days))
 
 
 def _kinds(selling: Sequence[str]) -> dict[str, nw.Expr]:
@@ -210,9 +223,9 @@ def _done(
     )
     if "is_done" in columns:
         x = x.keep(nw.col("is_done").fill_null(False))
-    length = nw.col("duration_s").cast(nw.Float64)
-    x = x.mark(
-        _timed=flag(length >= 0), _none=flag(length.is_null() | (length < 0)), _long=(length + 0.5).floor()
-    )
-    x = x.mark(_seconds=masked_sum(nw.col("_timed") == 1, "_long").cast(nw.Int64))
+    length = nw.col("duration_s")
+    if not x.rows.collect_schema()["duration_s"].is_integer():
+        length = (length.cast(nw.Float64) + 0.5).floor()
+    timed = nw.col("duration_s") >= 0
+    x = x.mark(_timed=flag(timed), _seconds=nw.when(timed).then(length).otherwise(nw.lit(0)).cast(nw.Int64))
     return x.mark(_started=day_number(day)) if day in columns else x

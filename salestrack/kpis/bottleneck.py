@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import narwhals as nw
@@ -12,10 +12,20 @@ import pandas as pd
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts, group_names
-from salestrack.kpis._periods import number_of
+from salestrack.kpis._periods import literal, number_of
 from salestrack.kpis._results import layout
-from salestrack.kpis._spells import SPELL, counts_of, known, staged, stays
-from salestrack.kpis._survival import checked_day, per_group, whole
+from salestrack.kpis._spells import SPELL, known, staged
+from salestrack.kpis._survival import (
+    Cells,
+    Figures,
+    at,
+    checked_day,
+    counted,
+    days_from,
+    only,
+    per_curve,
+    whole,
+)
 from salestrack.periods import WORDS
 from salestrack.stats.comparison import log_rank
 from salestrack.stats.intervals import Z95
@@ -27,6 +37,7 @@ from salestrack.stats.survival import (
 )
 
 NOW, BEFORE = 1, 0
+STILL, LEFT, DELETED = 0, 1, 2
 COLUMNS = (
     "wip",
     "arrivals",
@@ -115,9 +126,10 @@ def bottleneck(
     if window_days < 1:
         raise KpiError.bad_option(name, "window_days", window_days, "give a number of days above 0")
     x = facts(stage_spells, function=name, needs=SPELL, by=by)
-    x = staged(_windowed(stays(known(x, day), day), number_of(day), window_days))
-    counts = counts_of(x, "_window", "_entry", "_day", "_cause", n="len")
-    table = per_group(counts, x.by, lambda c: _stage(c, window_days))
+    seen = literal(day - timedelta(days=2 * window_days - 1), x.rows.collect_schema()["left_at"])
+    x = known(x.keep(nw.col("left_at").is_null() | (nw.col("left_at") >= seen)), day)
+    x = staged(_windowed(x, number_of(day), window_days))
+    table = per_curve(x, lambda c: _stage(c, window_days), "_window", "_entry")
     table["note"] = np.where(table["bottleneck"].isna(), "no_contrast", "")
     return layout(whole(table.astype({"note": "str"}), "wip", "n"), x, *COLUMNS, "note")
 
@@ -126,23 +138,27 @@ def _windowed(x: Facts, today: int, days: int) -> Facts:
     """Stays seen in the window or the one before it: in which last, `_window`, and since what age, `_entry`."""
     start, earlier = today - days + 1, today - 2 * days + 1
     still = nw.col("_out").is_null()
-    x = x.keep(still | (nw.col("_out") >= earlier))
     x = x.mark(
         _window=nw.when(still | (nw.col("_out") >= start)).then(nw.lit(NOW)).otherwise(nw.lit(BEFORE)),
     )
     begin = nw.when(nw.col("_window") == NOW).then(nw.lit(start)).otherwise(nw.lit(earlier))
     age = nw.when(begin > nw.col("_in")).then(begin - nw.col("_in")).otherwise(nw.lit(0))
-    return x.mark(_entry=age.cast(nw.Int64), _window=nw.col("_window").cast(nw.Int64))
+    way = nw.when(still).then(nw.lit(STILL)).when(nw.col("_exit") == "deleted").then(nw.lit(DELETED))
+    return x.mark(
+        _entry=age.cast(nw.Int64),
+        _window=nw.col("_window").cast(nw.Int64),
+        _at=at(days_from("_in", nw.col("_out").fill_null(today)), way.otherwise(nw.lit(LEFT))),
+    )
 
 
-def _stage(counts: pd.DataFrame, days: int) -> dict[str, float]:
+def _stage(counts: Cells, days: int) -> Figures:
     now, before = _parted(counts, days)
-    wip, entered = float(now["n"][now["_cause"] == 0].sum()), float(now["n"][now["_entry"] == 0].sum())
+    wip, entered = counted(now, STILL), float(now["n"][now["_entry"] == 0].sum())
     figures = dict.fromkeys(COLUMNS, float("nan"))
     figures |= {"wip": wip, "arrivals": entered / days, "n": float(now["n"].sum())}
-    if before.empty:
+    if not len(before["n"]):
         return figures
-    end = float(before["_day"].max())
+    end = float(before["day"].max())
     usual, usual_var = _mean_stay(before, end)
     expected = entered / days * usual
     # a conservative variance: arrivals and deals in progress vary together
@@ -158,33 +174,37 @@ def _stage(counts: pd.DataFrame, days: int) -> dict[str, float]:
         "excess_share": (wip - expected) / expected if expected > 0 else float("nan"),
         "tau": end,
     }
-    return figures | _compared(now, before) if len(now) else figures
+    return figures | _compared(now, before) if len(now["n"]) else figures
 
 
-def _parted(counts: pd.DataFrame, days: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _parted(counts: Cells, days: int) -> tuple[Cells, Cells]:
     """The stays watched in this window, and those in the one before: of a stay that goes on from one into the
     other the earlier window saw the age at which it went over, and no end."""
-    now, before = counts[counts["_window"] == NOW], counts[counts["_window"] == BEFORE]
-    over = now[now["_entry"] > 0]
-    seen = over.assign(_day=over["_entry"] - 1, _cause=0, _entry=(over["_entry"] - days).clip(lower=0))
-    return now, pd.concat([before, seen], ignore_index=True)
+    now = only(counts, counts["_window"] == NOW)
+    over = only(now, now["_entry"] > 0)
+    age = over["_entry"]
+    seen = over | {"day": age - 1, "way": np.full(len(age), STILL), "_entry": np.maximum(age - days, 0)}
+    return now, _both(only(counts, counts["_window"] == BEFORE), seen)
 
 
-def _mean_stay(counts: pd.DataFrame, tau: float) -> tuple[float, float]:
-    left = (counts["_cause"] == 1).astype(int)
-    table = life_table(counts["_day"], left, counts["n"], counts["_entry"])
+def _both(some: Cells, others: Cells) -> Cells:
+    return {name: np.concatenate([column, others[name]]) for name, column in some.items()}
+
+
+def _mean_stay(c: Cells, tau: float) -> tuple[float, float]:
+    table = life_table(c["day"], c["way"] == LEFT, c["n"], c["_entry"])
     curve = kaplan_meier(table)
     return restricted_mean(curve, tau), restricted_mean_variance(curve, table, tau)
 
 
-def _compared(now: pd.DataFrame, before: pd.DataFrame) -> dict[str, float]:
+def _compared(now: Cells, before: Cells) -> Figures:
     """The mean stay of both windows to the same age, their difference, and the log-rank test."""
-    tau = float(min(now["_day"].max(), before["_day"].max()))
+    tau = float(min(now["day"].max(), before["day"].max()))
     stay, var = _mean_stay(now, tau)
     usual, usual_var = _mean_stay(before, tau)
-    both = pd.concat([now, before], ignore_index=True)
-    first = np.arange(len(both)) < len(now)
-    test = log_rank(both["_day"], both["_cause"] == 1, both["n"], first, both["_entry"])
+    both = _both(now, before)
+    first = np.arange(len(both["n"])) < len(now["n"])
+    test = log_rank(both["day"], both["way"] == LEFT, both["n"], first, both["_entry"])
     half = Z95 * float(np.sqrt(var + usual_var))
     return {
         "dwell": stay,

@@ -9,17 +9,18 @@ from typing import Any
 import pandas as pd
 
 from salestrack.kpis._card import card
-from salestrack.kpis._cohorts import cohort, final_share, split
+from salestrack.kpis._cohorts import LOST, WON, cohort, split
 from salestrack.kpis._facts import By
 from salestrack.kpis._results import layout
-from salestrack.kpis._spells import counts_of
 from salestrack.kpis._survival import (
+    Cells,
+    Figures,
     checked_day,
     checked_horizon,
     counted,
     incidence_by,
     maturity,
-    per_group,
+    per_curve,
     whole,
 )
 from salestrack.kpis.winning import JUNK
@@ -96,25 +97,24 @@ def win_rate_cohort(
         fiscal_year_start=fiscal_year_start,
         junk=junk,
     )
-    counts = counts_of(x, "_day", "_cause", "_undated", n="len")
 
-    def figures(every: pd.DataFrame) -> dict[str, float]:
+    def figures(every: Cells) -> Figures:
         c, aside = split(every)
         made, n = incidence_by(c, h), float(c["n"].sum())
         return {
-            "won": counted(c, [1], h),
-            "lost": counted(c, [2], h),
+            "won": counted(c, WON, h),
+            "lost": counted(c, LOST, h),
             "open": n - made["known"],
             **aside,
             name: made["value"],
             "low": made["low"],
             "high": made["high"],
-            "expected_final": final_share(c)[0],
-            "followed": float(c["_day"].max()) if n else float("nan"),
+            "expected_final": made["final"],
+            "followed": made["last"],
             "n": n,
         }
 
-    table = whole(per_group(counts, x.by, figures), "won", "lost", "open", "junk", "undated", "n")
+    table = whole(per_curve(x, figures), "won", "lost", "open", "junk", "undated", "n")
     return layout(
         maturity(table, name),
         x,

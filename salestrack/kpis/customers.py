@@ -9,13 +9,13 @@ import narwhals as nw
 import pandas as pd
 
 from salestrack.errors import KpiError
-from salestrack.kpis._acquisition import lag_of, new_customers, spent, whole_months
+from salestrack.kpis._acquisition import collapsed, lag_of, new_customers, spent, whole_months, won_by_month
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts, group_names
-from salestrack.kpis._frames import flag, frame, masked_sum, small, summarise
+from salestrack.kpis._frames import Part, flag, frame, masked_sum, small, summarise
 from salestrack.kpis._money import CENTS, with_cents
-from salestrack.kpis._periods import day_number, month_number
-from salestrack.kpis._results import Cluster, beside, cluster_of, divided, layout, note, outer, together
+from salestrack.kpis._periods import day_number
+from salestrack.kpis._results import Cluster, cluster_of, divided, layout, note, outer, together
 from salestrack.kpis._survival import checked_day
 from salestrack.periods import PeriodLike, month_index
 from salestrack.stats.intervals import net_promoter
@@ -99,16 +99,14 @@ def customer_acquisition_cost(
             fiscal_year_start=fiscal_year_start,
         )
     )
-    lag = lag_of(new) if lag_months is None else int(lag_months)
+    counts = small(won_by_month(new))
+    lag = lag_of(counts) if lag_months is None else int(lag_months)
     paid = with_cents(spent(costs, groups, lag, fiscal_year_start, name))
     if as_of is not None:
         paid = paid.keep(nw.col("_month") <= month_index(checked_day(as_of, name)))
     if months:
-        new, paid = (
-            side.keep((nw.col("_month") >= months[0]) & (nw.col("_month") < months[1]))
-            for side in (new.mark(_month=month_number("closed_date")), paid)
-        )
-    table = outer(_loaded(paid), new.totals(n="len"), groups)
+        paid = paid.keep((nw.col("_month") >= months[0]) & (nw.col("_month") < months[1]))
+    table = outer(_loaded(paid), new.finish(collapsed(counts, groups, months)), groups)
     cost = table["cents"] * float(acquisition_share) / 100
     rate = divided(cost, table["n"])
     media_only = (table["cents"] != 0) & (table["media"] == table["cents"])
@@ -178,12 +176,13 @@ def net_promoter_score(
     0          2           1                25.0
     """
     x = _answers(surveys, by, period, fiscal_year_start)
-    sent = x.totals(sent=("_sent", "sum"), back=("_back", "sum"), n="len")
-    x = _latest(x.keep(~nw.col("score").is_null()))
-    x, cluster = cluster_of(x, "response_id")
-    table = x.totals(promoters=("_up", "sum"), passives=("_mid", "sum"), detractors=("_down", "sum"), n="len")
-    table = beside(table, _design_effect(x, cluster), x)
-    table = x.dated(outer(sent.drop(columns="n"), table, x.by))
+    sent = _checked(
+        x.totals(
+            sent=("_sent", "sum"), back=("_back", "sum"), n="len", low=("score", "min"), high=("score", "max")
+        )
+    )
+    x, cluster = cluster_of(_latest(x.keep(~nw.col("score").is_null())), "response_id")
+    table = x.dated(outer(sent, _scores(x, cluster), x.by))
     score = 100 * divided(table["promoters"] - table["detractors"], table["n"])
     low, high = net_promoter(table["promoters"], table["detractors"], table["n"], table["effect"])
     table = table.assign(
@@ -228,20 +227,21 @@ def _answers(surveys: Any, by: By, period: PeriodLike | None, fiscal_year_start:
     if "survey_type" in has:
         x = x.keep(nw.col("survey_type").cast(nw.String) == "nps")
     score, answered = nw.col("score"), ~nw.col("score").is_null()
-    x = _checked(x.mark(score=score.cast(nw.Float64)))
+    x = x.mark(score=score.cast(nw.Float64))
     x = x.mark(_up=flag(score >= 9), _mid=flag((score >= 7) & (score < 9)), _down=flag(score < 7))
     sent = ~nw.col("sent_at").is_null() if "sent_at" in has else nw.lit(False)
-    x = x.mark(_sent=flag(sent), _back=flag(sent & answered), _points=nw.col("_up") - nw.col("_down"))
+    x = x.mark(_sent=flag(sent), _back=flag(sent & answered))
     return x.mark(_day=day_number(day[0]) if day[:1] == ["responded_at"] else nw.lit(0).cast(nw.Int64))
 
 
-def _checked(x: Facts) -> Facts:
-    seen = small(summarise(x.rows, low=("score", "min"), high=("score", "max"))).iloc[0]
-    if seen["low"] < 0 or seen["high"] > 10:
+def _checked(sent: pd.DataFrame) -> pd.DataFrame:
+    """What was sent and came back; scores outside 0 to 10 are refused."""
+    low, high = sent["low"].min(), sent["high"].max()
+    if low < 0 or high > 10:
         raise KpiError.bad_rows(
-            x.function, f"scores run from {seen['low']:g} to {seen['high']:g}", "give answers from 0 to 10"
+            "net_promoter_score", f"scores run from {low:g} to {high:g}", "give answers from 0 to 10"
         )
-    return x
+    return sent.drop(columns=["n", "low", "high"])
 
 
 def _latest(x: Facts) -> Facts:
@@ -254,23 +254,30 @@ def _latest(x: Facts) -> Facts:
     return x.keep(nw.col("contact_id").is_null() | (nw.col("_nth") == 1))
 
 
-def _design_effect(x: Facts, cluster: Cluster) -> pd.DataFrame:
-    """Variance of the score by accounts over that of independent answers, at least 1."""
-    points = x.mark(_squared=nw.col("_points") * nw.col("_points"))
-    table = points.totals(_n="len", _sum=("_points", "sum"), _single=("_squared", "sum"))
-    if not cluster:
-        return table[list(x.by)].assign(effect=1.0)
-    rows = summarise(x.rows, together(x.keys, cluster), _t=("_points", "sum"), _b="len")
-    t, b = nw.col("_t"), nw.col("_b")
+def _scores(x: Facts, cluster: Cluster) -> pd.DataFrame:
+    """What the answers count as, and the `effect`: variance of the score by accounts over that of independent answers, at
+    least 1.
+    """
+    parts: dict[str, Part] = {name: (name, "sum") for name in ("_up", "_mid", "_down")}
+    rows = (
+        summarise(x.rows, together(x.keys, cluster), **parts, _b="len")
+        if cluster
+        else x.mark(_b=nw.lit(1).cast(nw.Int64)).rows
+    )
+    t, b = nw.col("_up") - nw.col("_down"), nw.col("_b")
+    squares: dict[str, Part] = {name: (name, "sum") for name in ("_tt", "_tb", "_bb")}
     sums = summarise(
         rows.with_columns(_tt=t * t, _tb=t * b, _bb=b * b),
         x.by,
-        _tt=("_tt", "sum"),
-        _tb=("_tb", "sum"),
-        _bb=("_bb", "sum"),
+        promoters=("_up", "sum"),
+        passives=("_mid", "sum"),
+        detractors=("_down", "sum"),
+        n=("_b", "sum"),
+        **squares,
     )
-    table = beside(table, x.finish(small(sums)), x)
-    mean = table["_sum"] / table["_n"].where(table["_n"] > 0)
+    table = x.finish(small(sums))
+    mean = (table["promoters"] - table["detractors"]) / table["n"].where(table["n"] > 0)
     between = table["_tt"] - 2 * mean * table["_tb"] + mean**2 * table["_bb"]
-    alone = table["_single"] - mean**2 * table["_n"]
-    return table[list(x.by)].assign(effect=(between / alone.where(alone > 0)).clip(lower=1.0).fillna(1.0))
+    alone = table["promoters"] + table["detractors"] - mean**2 * table["n"]
+    effect = (between / alone.where(alone > 0)).clip(lower=1.0).fillna(1.0) if cluster else 1.0
+    return table.drop(columns=list(squares)).assign(effect=effect)

@@ -7,19 +7,29 @@ from datetime import date
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 
 from salestrack.kpis._card import card
-from salestrack.kpis._cohorts import LOST, WON, cohort, final_share, split, table_of
+from salestrack.kpis._cohorts import LOST, OPEN, WON, cohort, split
 from salestrack.kpis._facts import By, alternatives, facts
-from salestrack.kpis._frames import flag, masked
+from salestrack.kpis._frames import masked
 from salestrack.kpis._periods import day_number
 from salestrack.kpis._results import beside, cluster_of, divided, layout, note, spread
-from salestrack.kpis._spells import counts_of
-from salestrack.kpis._survival import checked_day, counted, per_group, whole
+from salestrack.kpis._survival import (
+    Cells,
+    Figures,
+    at,
+    checked_day,
+    counted,
+    only,
+    per_curve,
+    table_of,
+    whole,
+)
 from salestrack.kpis.winning import JUNK
 from salestrack.periods import PeriodLike
-from salestrack.stats.survival import share_of_final
+from salestrack.stats.survival import aalen_johansen, share_of_final
 
 
 @card(
@@ -82,19 +92,19 @@ def sales_cycle(
     )
     x = x.mark(_days=day_number("closed_date") - day_number(alternatives(x, "created_date", "created_at")))
     x, cluster = cluster_of(x, "deal_id")
-    won, lost = nw.col("status") == "won", nw.col("status") == "lost"
-    fine = nw.col("_days") >= 0
+    won, days = nw.col("status") == "won", nw.col("_days")
+    way = (
+        nw.when(won)
+        .then(nw.lit(WON))
+        .when(nw.col("status") == "lost")
+        .then(nw.lit(LOST))
+        .otherwise(nw.lit(OPEN))
+    )
     x = x.mark(
-        _won_days=masked(won & fine, "_days"),
-        _lost_days=masked(lost & fine, "_days"),
-        _negative=flag((won | lost) & ~fine),
+        _won_days=masked(won & (days >= 0), "_days"),
+        _at=nw.when(~days.is_null()).then(at(days, way)).otherwise(nw.lit(OPEN)).cast(nw.Int64),
     )
-    table = x.totals(
-        n=("_won_days", "count"),
-        days_to_lost=("_lost_days", "median"),
-        lost=("_lost_days", "count"),
-        negative=("_negative", "sum"),
-    )
+    table = whole(per_curve(x, _closed), "n", "lost", "negative")
     table = beside(table, spread(x, "_won_days", cluster=cluster).drop(columns="n"), x)
     table = table.assign(sales_cycle=table["median"], note=note(table["median"]))
     for name in ("sales_cycle", "low", "high", "p90", "mean", "days_to_lost"):
@@ -102,6 +112,28 @@ def sales_cycle(
     return layout(
         table, x, "sales_cycle", "low", "high", "p90", "mean", "n", "days_to_lost", "lost", "negative", "note"
     )
+
+
+def _closed(c: Cells) -> Figures:
+    """How many deals were won, were lost and were closed before they were created; the median of the lost ones."""
+    fine = c["day"] >= 0
+    lost = only(c, fine & (c["way"] == LOST))
+    return {
+        "n": counted(only(c, fine), WON),
+        "days_to_lost": _median(lost),
+        "lost": float(lost["n"].sum()),
+        "negative": float(c["n"][~fine & (c["way"] != OPEN)].sum()),
+    }
+
+
+def _median(c: Cells) -> float:
+    """Mean of the days at the two middle ranks, which are one where the number of deals is odd."""
+    order = np.argsort(c["day"])
+    upto = c["n"][order].cumsum()
+    if not len(upto):
+        return float("nan")
+    middle = np.searchsorted(upto, [(upto[-1] + 1) // 2, upto[-1] // 2 + 1])
+    return float(c["day"][order][middle].mean())
 
 
 @card(
@@ -170,17 +202,16 @@ def expected_sales_cycle(
         fiscal_year_start=fiscal_year_start,
         junk=junk,
     )
-    counts = counts_of(x, "_day", "_cause", "_undated", n="len")
 
-    def figures(every: pd.DataFrame) -> dict[str, float]:
+    def figures(every: Cells) -> Figures:
         c, _ = split(every)
         return _expected(c, most_undecided) | {
-            "won": counted(c, [WON]),
-            "lost": counted(c, [LOST]),
+            "won": counted(c, WON),
+            "lost": counted(c, LOST),
             "n": float(c["n"].sum()),
         }
 
-    table = whole(per_group(counts, x.by, figures), "won", "lost", "n")
+    table = whole(per_curve(x, figures), "won", "lost", "n")
     table = table.assign(matured=divided(table["won"] + table["lost"], table["n"]))
     table["note"] = note(table[name], "immature").where(
         (table["won"] > 0) | (table["undecided"] > 0), "no_data"
@@ -203,16 +234,19 @@ def expected_sales_cycle(
     )
 
 
-def _expected(counts: pd.DataFrame, most_undecided: float) -> dict[str, float]:
+def _expected(c: Cells, most_undecided: float) -> Figures:
     """The day of half the winners, of half the losers, and what is still open at the end of the curve."""
-    final, undecided = final_share(counts)
     unknown = float("nan")
+    final, undecided, latest = unknown, unknown, unknown
     won = to_lost = (unknown,) * 3
-    latest = unknown
+    if len(c["n"]):
+        table = table_of(c, WON)
+        final = float(aalen_johansen(table).value[-1])
+        undecided = float(np.prod(1 - (table.events + table.competing) / table.risk))
     if final > 0:
-        latest = share_of_final(table_of(counts), (1 + undecided / final) / 2)[0]
+        latest = share_of_final(table, (1 + undecided / final) / 2)[0]
     if undecided <= most_undecided:
-        won, to_lost = (share_of_final(table_of(counts, cause), 0.5) for cause in (WON, LOST))
+        won, to_lost = share_of_final(table, 0.5), share_of_final(table_of(c, LOST), 0.5)
     return {
         "expected_sales_cycle": won[0],
         "low": won[1],

@@ -181,19 +181,19 @@ def expansion_rate(
     if last <= span.start:
         raise KpiError.bad_option(name, "as_of", str(as_of), f"the period starts later, on {span.start}")
     x = valid_orders(orders, name, by, fiscal_year_start)
-    active = latest(x.keep(inside(x, Period(shifted(span.start, -12), span.start))), ["account_id"])
+    before = x.keep(inside(x, Period(shifted(span.start, -12), span.start)))
+    active = latest(before, ["account_id"])
     sold = x.keep(inside(x, Period(span.start, last))).rows.select("order_id", "account_id")
-    rows = active.join(_bought(sold, order_lines), on="account_id", how="left")
-    flags = ("_up", "_cross", "_more", "_told", "_line")
-    rows = rows.with_columns(*(nw.col(c).fill_null(0) for c in flags))
-    table = Facts(rows, x.by, name, fiscal_year_start).totals(
-        upsell=("_up", "sum"),
-        cross_sell=("_cross", "sum"),
-        expanded=("_more", "sum"),
-        told=("_told", "sum"),
-        lines=("_line", "sum"),
-        n="len",
+    lines = facts(order_lines, function=name, needs=("order_id", "sale_type")).rows
+    lines = lines.select("order_id", _kind=nw.col("sale_type").cast(nw.String))
+    more = _bought(active, sold, lines.filter(nw.col("_kind").is_in(["upsell", "cross_sell"])))
+    table = Facts(more, x.by, name, fiscal_year_start).totals(
+        upsell=("_up", "sum"), cross_sell=("_cross", "sum"), expanded=("_line", "sum"), n="len"
     )
+    table = table.assign(told=table["expanded"], lines=table["expanded"])
+    if ((table["expanded"] == 0) & (table["n"] > 0)).any():  # did none expand, or does no line say so?
+        every = Facts(_bought(active, sold, lines), x.by, name, fiscal_year_start)
+        table = table.assign(**every.totals(told=("_told", "sum"), lines=("_line", "sum"))[["told", "lines"]])
     table = proportion(table, name, "expanded")
     table = table.assign(
         upsell_rate=divided(table["upsell"], table["n"]),
@@ -216,27 +216,19 @@ def expansion_rate(
     )
 
 
-def _bought(sold: Rows, order_lines: Any) -> Rows:
-    """Per account whether it bought more (`_up`), something new (`_cross`), either, and whether lines say."""
-    lines = facts(order_lines, function="expansion_rate", needs=("order_id", "sale_type")).rows
-    kind = nw.col("sale_type").cast(nw.String).fill_null("")
-    lines = lines.select(
-        "order_id",
+def _bought(active: Rows, sold: Rows, lines: Rows) -> Rows:
+    """The active accounts and whether lines say that they bought more (`_up`), something new (`_cross`), anything."""
+    kind = nw.col("_kind")
+    rows = sold.join(lines, on="order_id", how="inner").with_columns(
         _up=flag(kind == "upsell"),
         _cross=flag(kind == "cross_sell"),
-        _more=flag(kind.is_in(["upsell", "cross_sell"])),
         _told=flag(kind != ""),
         _line=nw.lit(1).cast(nw.Int64),
     )
-    return summarise(
-        sold.join(lines, on="order_id", how="inner"),
-        ("account_id",),
-        _up=("_up", "max"),
-        _cross=("_cross", "max"),
-        _more=("_more", "max"),
-        _told=("_told", "max"),
-        _line=("_line", "max"),
-    )
+    names = ("_up", "_cross", "_told", "_line")
+    flags: dict[str, Part] = {name: (name, "max") for name in names}
+    rows = active.join(summarise(rows, ("account_id",), **flags), on="account_id", how="left")
+    return rows.with_columns(*(nw.col(name).fill_null(0) for name in names))
 
 
 def _unless_told(table: pd.DataFrame, reason: str) -> pd.DataFrame:

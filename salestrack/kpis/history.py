@@ -12,7 +12,8 @@ import pandas as pd
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts
-from salestrack.kpis._frames import flag, masked, masked_sum, small, summarise
+from salestrack.kpis._frames import Part, Rows, flag, masked, masked_sum, small, summarise
+from salestrack.kpis._joining import joined
 from salestrack.kpis._money import CENTS, hundredths
 from salestrack.kpis._periods import day_number, number_of
 from salestrack.kpis._results import divided, layout, note, proportion
@@ -95,7 +96,7 @@ def pipeline_created(
         if x.by
         else _one_row(sums[columns])
     )
-    table = x.finish(table)
+    table = x.finish(table.astype({"n": "int64", "without_amount": "int64", "deleted": "int64"}))
     table = table.assign(pipeline_created=table["first"] / 100, value_now=table["now"] / 100)
     return layout(table, x, "pipeline_created", "value_now", "n", "without_amount", "deleted")
 
@@ -107,36 +108,52 @@ def _first_and_now(x: Facts, rates: Rates, today: date) -> pd.DataFrame:
     )
     x = x.mark(_own=hundredths("amount")) if own == "_own" else x
     now, alive = held(number_of(today)), OPEN | WON | LOST
-    value = nw.when(OPEN).then(rates.cents(today)).otherwise(rates.booked(x, today))
+    value = nw.when(now & OPEN).then(rates.cents(today)).when(now & alive).then(rates.booked(x, today))
     x = x.mark(
-        _begun=nw.col("valid_from").min().over("deal_id"),
         _known=masked(~nw.col(own).is_null() & alive & ~code.is_null(), "valid_from"),
         _now=value,
-    ).mark(_known=nw.col("_known").min().over("deal_id"))
-    first, begins = nw.col("_known") == nw.col("valid_from"), nw.col("_begun") == nw.col("valid_from")
-    rows = x.mark(
-        _first=masked_sum(first, own),
-        _has=flag(first),
-        _day=masked(first, "_from"),
-        _code=nw.when(first).then(code),
-        _now=masked_sum(now & alive, "_now"),
+        _code=code,
         _alive=flag(now & alive),
-        **{group: masked(begins, group) for group in x.by if group not in x.words},
-    ).rows
-    what: dict[str, Any] = {c: (c, "max") for c in ("_has", "_day", "_code", "_alive", *x.by)}
-    deals = summarise(rows, ("deal_id",), _first=("_first", "sum"), _now=("_now", "sum"), **what)
-    deals = deals.with_columns(_none=1 - nw.col("_has"), _gone=1 - nw.col("_alive"))
-    return small(
-        summarise(
-            deals,
-            (*x.by, "_code", "_day"),
-            first=("_first", "sum"),
-            now=("_now", "sum"),
-            n="len",
-            without_amount=("_none", "sum"),
-            deleted=("_gone", "sum"),
-        )
     )
+    deals = summarise(
+        x.rows,
+        ("deal_id",),
+        _begun=("valid_from", "min"),
+        _since=("_known", "min"),
+        _now=("_now", "sum"),
+        _alive=("_alive", "max"),
+        **{word: (word, "max") for word in x.words},
+    )
+    deals = _with_first_groups(x, deals)
+    counted = deals.with_columns(_none=flag(nw.col("_since").is_null()), _gone=1 - nw.col("_alive"))
+    whole = summarise(
+        counted,
+        x.by,
+        now=("_now", "sum"),
+        n="len",
+        without_amount=("_none", "sum"),
+        deleted=("_gone", "sum"),
+    )
+    known = x.rows.select("deal_id", "_from", "_code", own, _since="_known")
+    firsts = joined(known, deals.select("deal_id", "_since", *x.by), on=["deal_id", "_since"])
+    amounts = summarise(firsts, (*x.by, "_code", "_from"), first=(own, "sum"))
+    return pd.concat([small(whole), small(amounts).rename(columns={"_from": "_day"})]).fillna(
+        {"now": 0, "n": 0, "without_amount": 0, "deleted": 0, "first": 0}
+    )
+
+
+def _with_first_groups(x: Facts, deals: Rows) -> Rows:
+    """The deals with the groups that they were in when they began."""
+    groups = [name for name in x.by if name not in x.words]
+    if not groups:
+        return deals
+    begun = joined(
+        x.rows.select("deal_id", "valid_from", *groups),
+        deals.select("deal_id", valid_from="_begun"),
+        on=["deal_id", "valid_from"],
+    )
+    first: dict[str, Part] = {name: (name, "max") for name in groups}
+    return joined(deals, summarise(begun, ("deal_id",), **first), on="deal_id")
 
 
 def _rate_of(sums: pd.DataFrame, rates: Rates) -> pd.Series[float]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts
 from salestrack.kpis._frames import Rows, flag, frame, masked, masked_sum, small, summarise
+from salestrack.kpis._joining import joined
 from salestrack.kpis._money import CENTS, with_cents
-from salestrack.kpis._periods import day_number, number_of
+from salestrack.kpis._periods import day_number, last_day, number_of
 from salestrack.kpis._results import Cluster, cluster_of, divided, layout, note, proportion, together
 from salestrack.kpis._survival import checked_day, checked_horizon
 from salestrack.periods import PeriodLike
@@ -102,24 +105,19 @@ def pipeline_hygiene(
         function=name,
         needs=("deal_id", "status", "created_date", "closed_date", "expected_close_date"),
     )
-    limits = _usual_age(every)
-    rows = every.rows.join(_active(activities, number_of(today), quiet), on="deal_id", how="left")
     x = facts(
-        rows.join(limits, how="cross").to_native(),
+        deals,
         function=name,
         date="expected_close_date",
         by=by,
         period=period,
         fiscal_year_start=fiscal_year_start,
     )
-    x = _checked(with_cents(x).keep(OPEN), number_of(today), quiet)
-    parts: dict[str, Any] = {"n": "len", "_limit": ("_p95", "max"), "_wins": ("_wins", "max")}
-    for check in CHECKS:
-        parts |= {f"{part}_{check}": (f"_{part}_{check}", "sum") for part in ("n", "bad", "worth", "all")}
-    totals = x.totals(
-        **parts, **{f"some_{c}": (f"_some_{c}", "max") for c in ("no_activity", "no_next_step")}
-    )
-    return layout(_long(totals[totals["n"] > 0], x, quiet), x, *COLUMNS)
+    x = with_cents(x).keep(OPEN)
+    rows = joined(x.rows, _active(activities, number_of(today), quiet), "deal_id", "left")
+    x = replace(x, rows=rows.join(_usual_age(every), how="cross"))
+    cells = x.finish(small(_cells(_checked(x, number_of(today), quiet))))
+    return layout(_long(cells, x, quiet), x, *COLUMNS)
 
 
 COLUMNS = (
@@ -141,90 +139,74 @@ def _usual_age(x: Facts) -> Rows:
     cycle = day_number("closed_date") - day_number("created_date")
     step = nw.col("next_step").cast(nw.String) if "next_step" in x.columns else nw.lit(None).cast(nw.String)
     rows = x.rows.with_columns(
-        _cycle=nw.when(WON & (cycle >= 0)).then(cycle), _step=flag(step.fill_null("").str.len_chars() > 0)
+        _cycle=nw.when(WON & (cycle >= 0)).then(cycle), _step=flag(step.fill_null("") != "")
     )
     return summarise(rows, _p95=("_cycle", 0.95), _wins=("_cycle", "count"), _steps=("_step", "max"))
 
 
 def _active(activities: Any, today: int, quiet: int) -> Rows:
-    """One row per deal with an activity: how many completed ones the last days saw."""
+    """One row per deal on which something was completed in the last days."""
     rows = frame(activities, needs=("deal_id", "started_at"), function="pipeline_hygiene")
     columns = rows.collect_schema().names()
-    done = nw.col("is_done").fill_null(False) if "is_done" in columns else nw.lit(True)
-    if "is_deleted" in columns:
-        done = done & ~nw.col("is_deleted").fill_null(False)
     day = day_number("started_at")
-    rows = rows.filter(~nw.col("deal_id").is_null())
-    rows = rows.with_columns(_recent=flag(done & (day <= today) & (day > today - quiet)), _seen=nw.lit(1))
-    return summarise(rows, ("deal_id",), _recent=("_recent", "sum"), _seen=("_seen", "max"))
+    rows = rows.filter(~nw.col("deal_id").is_null(), day <= today, day > today - quiet)
+    if "is_done" in columns:
+        rows = rows.filter(nw.col("is_done").fill_null(False))
+    if "is_deleted" in columns:
+        rows = rows.filter(~nw.col("is_deleted").fill_null(False))
+    return summarise(rows, ("deal_id",), _recent="len")
 
 
 def _checked(x: Facts, today: int, quiet: int) -> Facts:
-    """For each check whether it applies (`_n_`), whether it fails (`_bad_`) and the amounts of both."""
+    """With `_state`: per check, in its place of base 3, 0 if it does not apply, 1 if it does and 2 if it fails."""
     due, age = day_number("expected_close_date"), today - day_number("created_date")
     has = x.columns
     step = nw.col("next_step").cast(nw.String) if "next_step" in has else nw.lit(None).cast(nw.String)
     current = nw.col("is_current").fill_null(False) if "is_current" in has else nw.lit(True)
     some = nw.lit(True)
     tests = {
-        "month_end": (~due.is_null(), _month_end("expected_close_date")),
-        "no_activity": (age >= quiet, nw.col("_recent").fill_null(0) == 0),
+        "month_end": (~due.is_null(), due == last_day("expected_close_date")),
+        "no_activity": (age >= quiet, nw.col("_recent").is_null()),
         "no_amount": (some, nw.col(CENTS).is_null()),
-        "no_next_step": (current & (nw.col("_steps") == 1), step.fill_null("").str.len_chars() == 0),
+        "no_next_step": (current & (nw.col("_steps") == 1), step.fill_null("") == ""),
         "past_due": (~due.is_null(), due < today),
         "too_old": (~age.is_null() & (nw.col("_wins") >= LEAST_WON), age > nw.col("_p95")),
     }
-    marks: dict[str, nw.Expr] = {
-        "_some_no_activity": nw.col("_seen").fill_null(0),
-        "_some_no_next_step": nw.col("_steps").fill_null(0),
-    }
-    for check, (applies, fails) in tests.items():
-        marks |= {
-            f"_n_{check}": flag(applies),
-            f"_bad_{check}": flag(applies & fails),
-            f"_all_{check}": masked_sum(applies, CENTS),
-            f"_worth_{check}": masked_sum(applies & fails, CENTS),
-        }
-    return x.mark(**marks)
+    states = [flag(tests[check][0]) + flag(tests[check][0] & tests[check][1]) for check in CHECKS]
+    first, *rest = (state * 3**place for place, state in enumerate(states))
+    return x.mark(_state=sum(rest, first))
 
 
-def _month_end(column: str) -> nw.Expr:
-    """True on the last day of a month."""
-    month, year = (getattr(nw.col(column).dt, part)().cast(nw.Int64) for part in ("month", "year"))
-    leap = ((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0)
-    length = nw.when(month.is_in([4, 6, 9, 11])).then(nw.lit(30)).when((month == 2) & leap).then(nw.lit(29))
-    last: nw.Expr = length.when(month == 2).then(nw.lit(28)).otherwise(nw.lit(31))
-    return nw.col(column).dt.day().cast(nw.Int64) == last
+def _cells(x: Facts) -> Rows:
+    """Deals and their value per group and state, beside what holds for all."""
+    of_all = {name: (name, "max") for name in ("_p95", "_wins", "_steps")}
+    return summarise(x.rows, (*x.by, "_state"), n="len", value=(CENTS, "sum"), **of_all)  # type: ignore[arg-type]
 
 
-def _long(totals: pd.DataFrame, x: Facts, quiet: int) -> pd.DataFrame:
+def _long(cells: pd.DataFrame, x: Facts, quiet: int) -> pd.DataFrame:
     """One row per group and check."""
-    nothing = pd.Series(float("nan"), index=totals.index)
-    parts = []
-    for check in CHECKS:
-        bad, n = totals[f"bad_{check}"], totals[f"n_{check}"]
-        part = totals[list(x.by)].assign(
-            check=check,
-            failing=bad,
-            n=n,
-            value=totals[f"worth_{check}"] / 100,
-            value_share=divided(totals[f"worth_{check}"], totals[f"all_{check}"]),
-            limit={"no_activity": nothing.fillna(quiet), "too_old": totals["_limit"]}.get(check, nothing),
-            _order=range(len(totals)),
-        )
-        part = proportion(part, "pipeline_hygiene", "failing")
-        parts.append(part.assign(note=_reason(part, totals, check)))
-    long = pd.concat(parts).sort_values(["_order", "check"], kind="stable").reset_index(drop=True)
+    state = cells["_state"].to_numpy()[:, None] // 3 ** np.arange(len(CHECKS)) % 3
+    long = cells.loc[cells.index.repeat(len(CHECKS))].reset_index(drop=True)
+    applies, fails = (state > 0).ravel(), (state == 2).ravel()
+    long = long.assign(
+        check=list(CHECKS) * len(cells),
+        failing=long["n"] * fails,
+        n=long["n"] * applies,
+        value=long["value"] * fails / 100,
+        all=long["value"] * applies / 100,
+    )
+    sums = ["failing", "n", "value", "all"]
+    long = long.groupby([*x.by, "check"], sort=False, dropna=False)[sums].sum().reset_index()
+    known = cells[["_p95", "_wins", "_steps"]].max()
+    limits = long["check"].map({"no_activity": quiet, "too_old": known["_p95"]}).astype("float64")
+    long = proportion(long.assign(limit=limits), "pipeline_hygiene", "failing")
+    unknown = long["n"] == 0
+    reason = long["note"].mask(
+        unknown & (long["check"] == "no_next_step") & (known["_steps"] != 1), "not_recorded"
+    )
+    reason = reason.mask(unknown & (long["check"] == "too_old") & ~(known["_wins"] >= LEAST_WON), "too_few")
+    long = long.assign(value_share=divided(long["value"], long["all"]), note=reason)
     return long.astype({"check": "str", "failing": "int64", "n": "int64"})
-
-
-def _reason(part: pd.DataFrame, totals: pd.DataFrame, check: str) -> pd.Series[str]:
-    reason = note(part["pipeline_hygiene"])
-    if check == "no_next_step":
-        return reason.mask((part["n"] == 0) & (totals["some_no_next_step"] == 0), "not_recorded")
-    if check == "too_old":
-        return reason.mask((part["n"] == 0) & (totals["_wins"] < LEAST_WON), "too_few")
-    return reason
 
 
 @card(

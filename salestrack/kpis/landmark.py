@@ -267,17 +267,18 @@ def _of_accounts(acts: Facts, deals: Any) -> Rows:
         deal_id=nw.col("deal_id").cast(nw.String), _of_deal=nw.col("account_id").cast(nw.String)
     )
     rows = joined(acts.rows, owners.rows.select("deal_id", "_of_deal"), "deal_id", "left")
-    own = nw.coalesce(nw.col("account_id"), nw.col("_of_deal")) if "account_id" in acts.columns else None
-    account = nw.col("_of_deal") if own is None else own
-    return rows.with_columns(_account=account).filter(~nw.col("_account").is_null())
+    own = ("account_id",) if "account_id" in acts.columns else ()
+    return rows.with_columns(_account=nw.coalesce(*own, "_of_deal"))
 
 
 def _before(acts: Rows, x: Facts, days: int) -> Rows:
-    """What was done on the account of a deal in so many days before the deal was created."""
-    acts = acts.select(*(c for c in acts.collect_schema().names() if c != "deal_id"))
+    """What was done on the account of a deal in so many days before it was created: in two stretches of as many."""
+    acts = acts.drop("deal_id").with_columns(_stretch=nw.col("_day") - nw.col("_day") % days)
     placed = x.keep(nw.col("_placed") == 1).rows.select("deal_id", "_account", "_born")
+    last = nw.col("_born") - nw.col("_born") % days
+    both = stacked([placed.with_columns(_stretch=last), placed.with_columns(_stretch=last - days)])
     ahead = nw.col("_born") - nw.col("_day")
-    met = joined(acts, placed, "_account").filter((ahead >= 1) & (ahead <= days))
+    met = joined(acts, both, ["_account", "_stretch"]).filter((ahead >= 1) & (ahead <= days))
     return once(met, "deal_id", "activity_type")
 
 
@@ -350,8 +351,8 @@ def _compared(of: Figures) -> Figures:
 def _met(activities: Any, participants: Any, x: Facts, as_of: date, landmark: int) -> Rows:
     """Deals and the people met in them, each pair once."""
     needs = ("deal_id", "contact_id") if participants is None else ("deal_id", "contact_id", "activity_id")
-    acts = until_landmark(done(activities, as_of, *needs, function=x.function).rows, x, landmark)
-    pairs = acts.select("deal_id", "contact_id")
+    acts, each = done(activities, as_of, *needs, function=x.function), ("deal_id", "_day", "contact_id")
+    people = acts.rows.select(*each)
     if participants is not None:
         wanted = ("activity_id", "participant_type", "participant_id")
         who = facts(participants, function=x.function, needs=wanted)
@@ -359,11 +360,11 @@ def _met(activities: Any, participants: Any, x: Facts, as_of: date, landmark: in
             activity_id=nw.col("activity_id").cast(nw.String),
             contact_id=nw.col("participant_id").cast(nw.String),
         )
-        there = joined(
-            acts.select("activity_id", "deal_id"), who.rows.select("activity_id", "contact_id"), "activity_id"
-        )
-        pairs = stacked([pairs, there.select("deal_id", "contact_id")])
-    return pairs.filter(~nw.col("contact_id").is_null()).unique()
+        there = acts.rows.select("activity_id", "deal_id", "_day")
+        there = joined(there, who.rows.select("activity_id", "contact_id"), "activity_id")
+        people = stacked([people, there.select(*each)])
+    met = until_landmark(people.filter(~nw.col("contact_id").is_null()), x, landmark)
+    return summarise(met, ("deal_id", "contact_id"), _rows="len")
 
 
 def _threads(x: Facts, strata: Sequence[str]) -> Rows:

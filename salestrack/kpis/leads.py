@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import narwhals as nw
@@ -10,13 +10,14 @@ import pandas as pd
 
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, facts
-from salestrack.kpis._frames import flag, small, summarise
 from salestrack.kpis._funnel import entered_in
-from salestrack.kpis._periods import number_of
+from salestrack.kpis._periods import literal, number_of
 from salestrack.kpis._prospects import prospects
 from salestrack.kpis._results import layout
-from salestrack.kpis._spells import counts_of
 from salestrack.kpis._survival import (
+    Cells,
+    Figures,
+    at,
     checked_day,
     checked_horizon,
     counted,
@@ -26,10 +27,14 @@ from salestrack.kpis._survival import (
     incidence_by,
     maturity,
     on_or_before,
-    per_group,
+    only,
+    per_curve,
     whole,
 )
 from salestrack.periods import PeriodLike
+
+NO_MQL = 4
+"""Stands for the way out of leads that never were an MQL."""
 
 
 @card(
@@ -85,9 +90,8 @@ def mql_to_sql(
     0    1                1         0.5  2
     """
     name, day, h = "mql_to_sql", checked_day(as_of, "mql_to_sql"), checked_horizon(horizon_days, "mql_to_sql")
-    dated = _dated(leads)
     x = facts(
-        dated,
+        _dated(leads, day),
         function=name,
         needs=("mql_at", "sql_at", "disqualified_at"),
         date="_date",
@@ -100,24 +104,19 @@ def mql_to_sql(
         _sql=day_known("sql_at", day, x.columns),
         _out=day_known("disqualified_at", day, x.columns),
     )
-    x = x.keep(~nw.col("_in").is_null() | ~nw.col("_sql").is_null())
-    x = x.mark(_mql=flag(~nw.col("_in").is_null()), _end=earliest("_sql", "_out"))
-    cause = (
-        nw.when(nw.col("_end").is_null()).then(nw.lit(0)).when(on_or_before("_sql", "_out")).then(nw.lit(1))
-    )
+    x = x.mark(_end=earliest("_sql", "_out"))
     wait = days_from("_in", nw.col("_end").fill_null(number_of(day)))
-    x = x.mark(_cause=cause.otherwise(nw.lit(2)).cast(nw.Int64), _wait=wait)
-    x = x.mark(
-        _day=nw.when(nw.col("_wait") > h).then(nw.lit(h + 1)).otherwise(nw.col("_wait")).cast(nw.Int64)
-    )
-    counts = x.finish(small(summarise(x.rows, (*x.by, "_mql", "_day", "_cause"), n="len")))
+    way = nw.when(nw.col("_end").is_null()).then(nw.lit(0)).when(on_or_before("_sql", "_out")).then(nw.lit(1))
+    within = nw.when(wait > h).then(nw.lit(h + 1)).otherwise(wait)
+    known = nw.when(~nw.col("_in").is_null()).then(at(within, way.otherwise(nw.lit(2))))
+    x = x.mark(_at=known.otherwise(nw.lit(NO_MQL)).cast(nw.Int64))
 
-    def figures(every: pd.DataFrame) -> dict[str, float]:
-        c = every[every["_mql"] == 1]
+    def figures(every: Cells) -> Figures:
+        c = only(every, every["way"] < NO_MQL)
         made, n = incidence_by(c, h), float(c["n"].sum())
         return {
-            "sql": counted(c, [1], h),
-            "disqualified": counted(c, [2], h),
+            "sql": counted(c, 1, h),
+            "disqualified": counted(c, 2, h),
             "open": n - made["known"],
             "sql_without_mql": float(every["n"].sum()) - n,
             name: made["value"],
@@ -126,7 +125,7 @@ def mql_to_sql(
             "n": n,
         }
 
-    table = whole(per_group(counts, x.by, figures), "sql", "disqualified", "open", "sql_without_mql", "n")
+    table = whole(per_curve(x, figures), "sql", "disqualified", "open", "sql_without_mql", "n")
     return layout(
         maturity(table, name),
         x,
@@ -143,10 +142,12 @@ def mql_to_sql(
     )
 
 
-def _dated(leads: Any) -> Any:
-    """The leads with the day they count on: of the MQL, else of the SQL."""
-    rows = facts(leads, function="mql_to_sql", needs=("mql_at", "sql_at", "disqualified_at")).rows
-    return rows.with_columns(_date=nw.coalesce(nw.col("mql_at"), nw.col("sql_at")))
+def _dated(leads: Any, as_of: date) -> Any:
+    """Leads that were an MQL or SQL by then, with the day they count on: of the MQL, else of the SQL."""
+    x = facts(leads, function="mql_to_sql", needs=("mql_at", "sql_at", "disqualified_at"))
+    schema, then = x.rows.collect_schema(), as_of + timedelta(days=1)
+    mql, sql = (nw.col(c) < literal(then, schema[c]) for c in ("mql_at", "sql_at"))
+    return x.rows.filter(mql | sql).with_columns(_date=nw.coalesce(nw.col("mql_at"), nw.col("sql_at")))
 
 
 @card(
@@ -218,13 +219,13 @@ def lead_conversion(
     name, day = "lead_conversion", checked_day(as_of, "lead_conversion")
     h = checked_horizon(horizon_days, name)
     x = prospects(leads, deals, function=name, as_of=day, by=by, fiscal_year_start=fiscal_year_start)
-    counts = counts_of(entered_in(x, period), "_day", "_cause", n="len", leads=("_leads", "sum"))
+    x = entered_in(x, period)
 
-    def figures(c: pd.DataFrame) -> dict[str, float]:
+    def figures(c: Cells) -> Figures:
         made, n = incidence_by(c, h), float(c["n"].sum())
         return {
-            "won": counted(c, [1], h),
-            "disqualified": counted(c, [2], h),
+            "won": counted(c, 1, h),
+            "disqualified": counted(c, 2, h),
             "open": n - made["known"],
             "leads": float(c["leads"].sum()),
             name: made["value"],
@@ -233,7 +234,8 @@ def lead_conversion(
             "n": n,
         }
 
-    table = whole(per_group(counts, x.by, figures), "won", "disqualified", "open", "leads", "n")
+    table = per_curve(x, figures, leads=("_leads", "sum"))
+    table = whole(table, "won", "disqualified", "open", "leads", "n")
     return layout(
         maturity(table, name),
         x,

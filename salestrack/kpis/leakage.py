@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import summarise
+from salestrack.kpis._frames import Rows, flag, masked, once, stacked, summarise
 from salestrack.kpis._funnel import entered_in
 from salestrack.kpis._money import CENTS, with_cents
-from salestrack.kpis._periods import number_of
+from salestrack.kpis._periods import floored, number_of
 from salestrack.kpis._results import divided, group_total, layout, note
-from salestrack.kpis._spells import SPELL, counts_of, known, staged, stays
+from salestrack.kpis._spells import SPELL, known, staged
 from salestrack.kpis._survival import (
+    Cells,
+    Figures,
+    at,
     checked_day,
     counted,
     day_known,
     days_from,
     incidence_by,
-    per_group,
+    per_curve,
     whole,
 )
 from salestrack.periods import PeriodLike
@@ -30,6 +35,7 @@ from salestrack.stats.survival import (
     quantile_of_counts,
 )
 
+DELETED = 3
 DAYS, DAY_ZERO = 1_000_000, 400_000  # room for the days of the years 875 to 3612 beside a number
 
 
@@ -94,10 +100,9 @@ def funnel_leakage(
         by=by,
         fiscal_year_start=fiscal_year_start,
     )
-    x = _units(_priced(stays(known(x, day), day)), day)
+    x = _units(_priced(known(x, day)), day)
     x = staged(entered_in(x, period))
-    counts = counts_of(x, "_day", "_cause", "_stay", "_kind", n="len", value=("_cents0", "sum"))
-    table = per_group(counts, x.by, lambda c: _leak(c) | _stalled(c))
+    table = per_curve(x, lambda c: _leak(c) | _stalled(c), "_stay", "_kind", value=("_cents0", "sum"))
     outer = [name for name in x.by if name not in ("stage_order", "stage_name")]
     table["share_of_loss"] = divided(table["lost"], group_total(table, outer, "lost"))
     table["note"] = note(table["funnel_leakage"])
@@ -127,69 +132,96 @@ def _priced(x: Facts) -> Facts:
 
 
 def _units(x: Facts, as_of: date) -> Facts:
-    """One row per deal and stage: days from the first entry to its end there, and how it ended.
+    """One row per deal and stage, with days from the first entry to its end there and the way out in `_at`.
 
-    `_cause` is 1 for a deal lost from here, 2 for one that moved on, 0 for one still here, -1 for a deleted one;
-    `_stay` adds up its stays, `_kind` is 1 for deals won since and 0 for those still here.
+    The way is 1 for a deal lost from here, 2 for one that moved on, 0 for one still here, 3 for a deleted one;
+    `_stay` adds up its stays, `_kind` is 1 for deals won since and 0 for those still here. Most deals only go
+    forward: each of their stays is a row by itself, and only those of the others are put together.
     """
-    lost = (nw.col("_exit") == "lost") & (nw.col("seq") == nw.col("_last"))
-    x = x.mark(_last=nw.col("seq").max().over("deal_id"), _won=day_known("won_at", as_of, x.columns))
-    x = x.mark(
-        _code=nw.when(lost)
+    several = once(_not_only_forward(x))
+    alone = _marked(replace(x, rows=x.rows.join(several, on="deal_id", how="anti")), as_of, nw.lit(True))
+    again = replace(x, rows=x.rows.join(several, on="deal_id", how="inner"))
+    together = _together(_marked(again, as_of, nw.col("seq") == nw.col("_last")))
+    columns = [*staged(x).by, "_in", "_at", "_stay", "_kind", "_cents0"]
+    both = stacked([_ended(part).rows.select(*columns) for part in (alone, together)])
+    return Facts(both, x.by, x.function, x.fiscal_year_start)
+
+
+def _not_only_forward(x: Facts) -> Rows:
+    """The last stay, `_last`, of each deal that left an earlier one otherwise than forward: it may have come back."""
+    rows = x.rows.with_columns(_other=masked(nw.col("_exit") != "forward", "seq"))
+    deals = summarise(rows, ("deal_id",), _last=("seq", "max"), _other=("_other", "min"))
+    return deals.filter(nw.col("_other") < nw.col("_last")).select("deal_id", "_last")
+
+
+def _marked(x: Facts, as_of: date, is_last: nw.Expr) -> Facts:
+    """Stays with their end, days, way out and whether the deal was won since."""
+    end = nw.col("_out").fill_null(number_of(as_of))
+    way = (
+        nw.when((nw.col("_exit") == "lost") & is_last)
         .then(nw.lit(1))
-        .when(nw.col("_cause") == 1)
-        .then(nw.lit(2))
-        .otherwise(nw.col("_cause"))
+        .when(nw.col("_out").is_null())
+        .then(nw.lit(0))
+        .when(nw.col("_exit") == "deleted")
+        .then(nw.lit(DELETED))
+        .otherwise(nw.lit(2))
     )
-    x = x.mark(_latest=_packed(nw.col("_out").fill_null(number_of(as_of))))
+    won = flag(~day_known("won_at", as_of, x.columns).is_null())
+    return x.mark(_end=end, _stay=days_from("_in", end), _way=way.cast(nw.Int64), _won=won)
+
+
+def _together(x: Facts) -> Facts:
+    """The stays of a deal in a stage as one."""
     stage = [name for name in ("stage_order", "stage_name") if name in x.columns]
     groups = [name for name in x.by if name not in x.words and name not in stage]
     rows = summarise(
-        x.rows,
+        x.mark(_latest=_packed()).rows,
         (*groups, "deal_id", *stage),
         **{word: (word, "min") for word in x.words},
         _in=("_in", "min"),
-        _stay=("_day", "sum"),
+        _stay=("_stay", "sum"),
         _won=("_won", "max"),
         _cents0=("_cents0", "max"),
         _latest=("_latest", "max"),
     )
-    return _unpacked(Facts(rows, x.by, x.function, x.fiscal_year_start))
-
-
-def _packed(end: nw.Expr) -> nw.Expr:
-    """Number of the stay, how it ended and its last day in one whole number, whose maximum is the latest stay's."""
-    return (nw.col("seq").cast(nw.Int64) * 4 + nw.col("_code").cast(nw.Int64) + 1) * DAYS + end + DAY_ZERO
-
-
-def _unpacked(x: Facts) -> Facts:
     latest = nw.col("_latest").cast(nw.Int64)
-    x = x.mark(_cause=latest // DAYS % 4 - 1, _end=latest % DAYS - DAY_ZERO)
-    kind = nw.when(nw.col("_cause") == 0).then(nw.lit(0)).when(~nw.col("_won").is_null()).then(nw.lit(1))
-    return x.mark(_day=days_from("_in", nw.col("_end")), _kind=kind.otherwise(nw.lit(2)).cast(nw.Int64))
+    return replace(x, rows=rows).mark(_way=floored(latest, DAYS) % 4, _end=latest % DAYS - DAY_ZERO)
 
 
-def _leak(counts: pd.DataFrame) -> dict[str, float]:
-    horizon = int(counts["_day"].max()) if len(counts) else 0
-    made = incidence_by(counts, horizon)
+def _packed() -> nw.Expr:
+    """Number of the stay, how it ended and its last day in one whole number, whose maximum is the latest stay's."""
+    return (nw.col("seq").cast(nw.Int64) * 4 + nw.col("_way")) * DAYS + nw.col("_end") + DAY_ZERO
+
+
+def _ended(x: Facts) -> Facts:
+    kind = nw.when(nw.col("_way") == 0).then(nw.lit(0)).when(nw.col("_won") == 1).then(nw.lit(1))
+    return x.mark(
+        _at=at(days_from("_in", nw.col("_end")), nw.col("_way")),
+        _kind=kind.otherwise(nw.lit(2)).cast(nw.Int64),
+    )
+
+
+def _leak(c: Cells) -> Figures:
+    c = c | {"way": np.where(c["way"] == DELETED, -1, c["way"])}
+    made = incidence_by(c, int(c["day"].max(initial=0)))
     return {
-        "lost": counted(counts, [1]),
-        "lost_value": float(counts["value"][counts["_cause"] == 1].sum()) / 100,
-        "open": counted(counts, [0]),
+        "lost": counted(c, 1),
+        "lost_value": counted(c, 1, of="value") / 100,
+        "open": counted(c, 0),
         "funnel_leakage": made["value"],
         "low": made["low"],
         "high": made["high"],
-        "n": float(counts["n"].sum()),
+        "n": float(c["n"].sum()),
     }
 
 
-def _stalled(stays: pd.DataFrame) -> dict[str, float]:
-    winners, waiting = stays[stays["_kind"] == 1], stays[stays["_kind"] == 0]
-    limit = quantile_of_counts(winners["_stay"], winners["n"], 0.9)
-    late = waiting[waiting["_stay"] > limit]
+def _stalled(c: Cells) -> Figures:
+    winners = c["_kind"] == 1
+    limit = quantile_of_counts(c["_stay"][winners], c["n"][winners], 0.9)
+    late = (c["_kind"] == 0) & (c["_stay"] > limit)
     unknown = limit != limit
     return {
         "winners_p90": limit,
-        "stalled": float("nan") if unknown else float(late["n"].sum()),
-        "stalled_value": float("nan") if unknown else float(late["value"].sum()) / 100,
+        "stalled": float("nan") if unknown else float(c["n"][late].sum()),
+        "stalled_value": float("nan") if unknown else float(c["value"][late].sum()) / 100,
     }

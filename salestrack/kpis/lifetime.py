@@ -12,12 +12,12 @@ import pandas as pd
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import Rows, flag, small, summarise
+from salestrack.kpis._frames import Part, Rows, flag, once, small, stacked, summarise
 from salestrack.kpis._joining import joined
 from salestrack.kpis._margins import SUMS, bought, checked_margin, earned, margin_rate
 from salestrack.kpis._money import CENTS
-from salestrack.kpis._periods import number_of
-from salestrack.kpis._results import layout
+from salestrack.kpis._periods import floored, number_of
+from salestrack.kpis._results import layout, together
 from salestrack.kpis._survival import checked_day, day_known, earliest, per_group, whole
 from salestrack.periods import Period, PeriodLike
 from salestrack.stats.buying import fit_buying, fit_spending
@@ -124,10 +124,12 @@ def customer_lifetime_value(
     """
     day, given = checked_day(as_of, NAME), checked_margin(margin_share, NAME)
     _check(method, horizon_months, discount_rate)
-    x, rows = _customers(orders, accounts, day, by, period, fiscal_year_start, contract_months)
-    table = _tables(x, rows, order_lines)
+    x = bought(orders, function=NAME, as_of=day, by=by, fiscal_year_start=fiscal_year_start)
+    placed = once(_placed(x))
+    people = once(_customers(x, placed, accounts, day, period, contract_months))
+    table = _tables(x, placed, people, order_lines)
     if method == "non_contractual":
-        table = pd.concat([table, *_repeats(x, day)], ignore_index=True)
+        table = pd.concat([table, *_repeats(x, people, day)], ignore_index=True)
     numbers = [c for c in (*SUMS, "_months", "_event", "_age", "n", "again", "cells", *CELL) if c in table]
     table[numbers] = table[numbers].astype("float64").fillna(0)
 
@@ -150,31 +152,37 @@ def _check(method: str, horizon_months: int, discount_rate: float) -> None:
         raise KpiError.bad_option(NAME, "discount_rate", discount_rate, "give a rate a year such as 0.1")
 
 
+def _placed(x: Facts) -> Rows:
+    """One row per order of a customer: its first and last `_day` and `_latest`, its value `_net`, and `_has` (amounts)."""
+    return summarise(
+        x.rows,
+        ("order_id", "account_id"),
+        _day=("_day", "min"),
+        _latest=("_day", "max"),
+        _net=(CENTS, "sum"),
+        _has=(CENTS, "count"),
+    )
+
+
 def _customers(
-    orders: Any,
-    accounts: Any,
-    day: date,
-    by: By,
-    period: PeriodLike | None,
-    fiscal_year_start: int,
-    contract_months: int | None,
-) -> tuple[Facts, Rows]:
-    """The orders with their customer's first day, groups, months as a customer and whether it left."""
-    x = bought(orders, function=NAME, as_of=day, by=by, fiscal_year_start=fiscal_year_start)
-    x = x.mark(_first=nw.col("_day").min().over("account_id"), _last=nw.col("_day").max().over("account_id"))
-    at_first = nw.col("_day") == nw.col("_first")
-    x = x.mark(**{f"_g_{name}": nw.when(at_first).then(nw.col(name)) for name in x.by})
-    x = x.mark(**{name: nw.col(f"_g_{name}").min().over("account_id") for name in x.by})
+    x: Facts, placed: Rows, accounts: Any, day: date, period: PeriodLike | None, contract_months: int | None
+) -> Rows:
+    """One row per customer: first day, groups of then, months as a customer, whether it left, whether it came back."""
+    rows = summarise(placed, ("account_id",), _first=("_day", "min"), _last=("_latest", "max"))
     if period is not None:
-        span = Period.parse(period, fiscal_year_start=fiscal_year_start)
+        span = Period.parse(period, fiscal_year_start=x.fiscal_year_start)
         first, end = number_of(span.start), number_of(span.end)
-        x = x.keep((nw.col("_first") >= first) & (nw.col("_first") < end))
+        rows = rows.filter((nw.col("_first") >= first) & (nw.col("_first") < end))
+    if names := [name for name in x.by if name != "account_id"]:
+        then = joined(x.rows.select("account_id", "_day", *names), rows, "account_id")
+        then = then.filter(nw.col("_day") == nw.col("_first"))
+        groups: dict[str, Part] = {name: (name, "min") for name in names}
+        rows = joined(rows, summarise(then, ("account_id",), **groups), "account_id")
     known = facts(accounts, function=NAME, needs=("account_id",))
     known = known.mark(_gone=day_known("churned_at", day, known.columns)).keep(
-        ~nw.col("account_id").is_null()
+        ~nw.col("account_id").is_null() & ~nw.col("_gone").is_null()
     )
-    gone = summarise(known.rows, ("account_id",), _gone=("_gone", "min"))
-    rows = joined(x.rows, gone, "account_id", "left")
+    rows = joined(rows, summarise(known.rows, ("account_id",), _gone=("_gone", "min")), "account_id", "left")
     silent = nw.lit(None).cast(nw.Int64)
     if contract_months is not None:
         silent = nw.col("_last") + (contract_months * MONTH[0] + MONTH[1] // 2) // MONTH[1]
@@ -182,36 +190,37 @@ def _customers(
     rows = rows.with_columns(_end=earliest("_gone", "_silent"))
     alive = nw.col("_end").fill_null(number_of(day)) - nw.col("_first")
     rows = rows.with_columns(
-        _event=flag(~nw.col("_end").is_null()), _alive=nw.when(alive > 0).then(alive).otherwise(nw.lit(0))
+        _event=flag(~nw.col("_end").is_null()),
+        _alive=nw.when(alive > 0).then(alive).otherwise(nw.lit(0)),
+        _back=flag(nw.col("_last") - nw.col("_first") >= 7),
     )
-    rows = rows.with_columns(_months=(nw.col("_alive") * MONTH[1] // MONTH[0]).cast(nw.Int64))
-    return Facts(rows, x.by, NAME, fiscal_year_start), rows
+    rows = rows.with_columns(_months=floored(nw.col("_alive") * MONTH[1], MONTH[0]))
+    return rows.select(*together(x.by, ("account_id", "_first", "_months", "_event", "_back")))
 
 
-def _tables(x: Facts, rows: Rows, order_lines: Any) -> pd.DataFrame:
+def _tables(x: Facts, placed: Rows, people: Rows, order_lines: Any) -> pd.DataFrame:
     """Customers per group, months and event; value and margin per group and month since the first order."""
-    keys = ("account_id", "_months", "_event", *x.by)
-    weeks = rows.with_columns(_week=(nw.col("_day") - nw.col("_first")) // 7)
-    people = summarise(weeks, keys, _latest=("_week", "max"))
-    people = people.with_columns(_back=flag(nw.col("_latest") > 0))
     lives = summarise(people, (*x.by, "_months", "_event"), n="len", again=("_back", "sum"))
-    sales = earned(x, order_lines, *keys, "_first")
-    age = (nw.col("_day") - nw.col("_first")) * MONTH[1] // MONTH[0]
-    sales = sales.with_columns(_age=age.cast(nw.Int64))
-    inside = nw.col("_age") < nw.col("_months") + nw.col("_event")
-    sums: dict[str, Any] = {name: (name, "sum") for name in SUMS}
-    earnings = summarise(sales.filter(inside), (*x.by, "_age"), **sums)
-    return pd.concat([x.finish(small(lives)), x.finish(small(earnings))], ignore_index=True)
+    sales = joined(placed.select("order_id", "account_id", "_day", "_net", "_has"), people, "account_id")
+    sales = sales.with_columns(_age=floored((nw.col("_day") - nw.col("_first")) * MONTH[1], MONTH[0]))
+    sales = sales.filter(nw.col("_age") < nw.col("_months") + nw.col("_event"))
+    gains = earned(sales, order_lines, NAME, *x.by, "_age")
+    names, nothing = ("_months", "_event", "n", "again", "_age", *SUMS), nw.lit(0).cast(nw.Int64)
+    both = [
+        rows.with_columns(**{name: nothing for name in names if name not in rows.collect_schema()})
+        for rows in (lives, gains)
+    ]
+    return x.finish(small(stacked([rows.select(*x.by, *names) for rows in both])))
 
 
 CELL = ("_x", "_tx", "_t", "_bin", "first_value")
 
 
-def _repeats(x: Facts, day: date) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _repeats(x: Facts, people: Rows, day: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Customers per number of repeat weeks, last week and weeks since the first; and per mean value."""
-    week = (nw.col("_day") - nw.col("_first")) // 7
-    rows = x.rows.with_columns(_week=week.cast(nw.Int64))
-    rows = summarise(rows, ("account_id", "_first", *x.by, "_week"), _paid=(CENTS, "sum"))
+    rows = joined(x.rows.select("account_id", "_day", CENTS), people, "account_id")
+    rows = rows.with_columns(_week=floored(nw.col("_day") - nw.col("_first"), 7))
+    rows = summarise(rows, (*together(x.by, ("account_id", "_first")), "_week"), _paid=(CENTS, "sum"))
     later = nw.col("_week") > 0
     rows = rows.with_columns(
         _one=flag(later),
@@ -220,13 +229,13 @@ def _repeats(x: Facts, day: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
     people = summarise(
         rows,
-        ("account_id", "_first", *x.by),
+        together(x.by, ("account_id", "_first")),
         _x=("_one", "sum"),
         _tx=("_week", "max"),
         _paid=("_later", "sum"),
         first_value=("_start", "sum"),
     )
-    people = people.with_columns(_t=((number_of(day) - nw.col("_first")) // 7).cast(nw.Int64))
+    people = people.with_columns(_t=floored(nw.lit(number_of(day)) - nw.col("_first"), 7))
     counts = summarise(people, (*x.by, "_x", "_tx", "_t"), cells="len", first_value=("first_value", "sum"))
     paying = people.filter((nw.col("_x") > 0) & (nw.col("_paid") > 0))
     mean = nw.col("_paid").cast(nw.Float64) / nw.col("_x").cast(nw.Float64)

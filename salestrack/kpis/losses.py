@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 
 from salestrack.kpis._card import card
-from salestrack.kpis._facts import MISSING, By, facts, group_names
-from salestrack.kpis._frames import masked_sum
+from salestrack.kpis._facts import MISSING, By, Facts, facts, group_names
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._results import divided, group_total, layout
-from salestrack.kpis.winning import JUNK, at_loss, closed_deals
+from salestrack.kpis.winning import JUNK
 from salestrack.periods import PeriodLike
 from salestrack.stats.intervals import wilson
 
@@ -95,10 +94,10 @@ def loss_reasons(
         period=period,
         fiscal_year_start=fiscal_year_start,
     )
-    x = at_loss(closed_deals(with_cents(x), junk))
-    x = x.mark(_value=masked_sum(nw.col("_lost") == 1, CENTS))
-    told = x.keep(nw.col("_lost") == 1).also_by("lost_reason")
-    table = told.totals(cents=("_value", "sum"), n="len")
+    told = _at_loss(with_cents(x).keep(nw.col("status") == "lost")).also_by("lost_reason")
+    table = told.totals(cents=(CENTS, "sum"), n="len")
+    reason = table["lost_reason"].mask(table["lost_reason"] == MISSING, "").str.lower()
+    table = table[~reason.isin([word.lower() for word in junk])].reset_index(drop=True)
     groups = list(x.by)
     table = _ranked(_shares(_split(table, groups), groups), groups)
     return layout(
@@ -116,6 +115,13 @@ def loss_reasons(
         "n",
         "note",
     )
+
+
+def _at_loss(x: Facts) -> Facts:
+    """Lost deals with their last open amount for the one at closing, where it is known."""
+    if "last_open_amount_base_cents" not in x.columns:
+        return x
+    return x.mark(**{CENTS: nw.coalesce(nw.col("last_open_amount_base_cents"), nw.col(CENTS)).cast(nw.Int64)})
 
 
 def _split(raw: pd.DataFrame, by: list[str]) -> pd.DataFrame:

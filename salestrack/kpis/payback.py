@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,10 +10,10 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from salestrack.kpis._acquisition import lag_of, new_customers, spent, whole_months
+from salestrack.kpis._acquisition import lag_of, new_customers, spent, whole_months, won_by_month
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts, group_names, named_groups
-from salestrack.kpis._frames import Rows, small, summarise
+from salestrack.kpis._frames import Rows, once, small, stacked, summarise
 from salestrack.kpis._joining import joined
 from salestrack.kpis._margins import SUMS, bought, checked_margin, earned, margin_rate
 from salestrack.kpis._money import CENTS, with_cents
@@ -96,20 +97,20 @@ def cac_payback(
     margin_share, months = checked_margin(margin_share, NAME), whole_months(period, fiscal_year_start, NAME)
     full = month_index(day + timedelta(days=1)) - 1
     new, family = _new(deals, by, fiscal_year_start, day)
-    lag = lag_of(new) if lag_months is None else int(lag_months)
+    margins = _margins(new, family, bought(orders, function=NAME, as_of=day), order_lines)
+    nothing = nw.lit(0).cast(nw.Int64)
+    counts = won_by_month(new).with_columns(**dict.fromkeys(("_age", *SUMS), nothing))
+    margins = margins.with_columns(_wait=nothing, n=nothing)
+    columns = [*new.by, "_month", "_wait", "n", "_age", *SUMS]
+    table = small(stacked([counts.select(*columns), margins.select(*columns)]))
+    lag = lag_of(table) if lag_months is None else int(lag_months)
     paid = with_cents(spent(costs, groups, lag, fiscal_year_start, NAME))
     paid = paid.keep(nw.col("_month") <= month_index(day))
     if months:
-        span = (nw.col("_month") >= months[0]) & (nw.col("_month") < months[1])
-        new, paid = new.keep(span), paid.keep(span)
-    table = pd.concat(
-        [
-            paid.finish(small(summarise(paid.rows, paid.by, cents=(CENTS, "sum")))),
-            new.finish(small(summarise(new.rows, (*new.by, "_month"), n="len"))),
-            new.finish(small(_margins(new, family, bought(orders, function=NAME, as_of=day), order_lines))),
-        ],
-        ignore_index=True,
-    )
+        paid = paid.keep((nw.col("_month") >= months[0]) & (nw.col("_month") < months[1]))
+        table = table[(table["_month"] >= months[0]) & (table["_month"] < months[1])]
+    cost = paid.finish(small(summarise(paid.rows, paid.by, cents=(CENTS, "sum"))))
+    table = pd.concat([cost, new.finish(table.drop(columns="_wait"))], ignore_index=True)
     numbers = ["cents", "n", "_month", "_age", *SUMS]
     table[numbers] = table[numbers].astype("float64").fillna(0)
     table["cents"] *= float(acquisition_share)
@@ -145,21 +146,23 @@ def _new(deals: Any, by: By, fiscal_year_start: int, day: date) -> tuple[Facts, 
     if "parent_account_id" in x.columns:
         family = summarise(x.rows, ("account_id",), _parent=("parent_account_id", "max"))
         family = family.filter(~nw.col("account_id").is_null())
-    new = new_customers(x)
-    new = new.mark(_month=month_number("closed_date")).keep(nw.col("_when") <= number_of(day))
-    return new, family
+    new = new_customers(x).keep(nw.col("_when") <= number_of(day))
+    names = list(dict.fromkeys(("account_id", *new.by, "_month", "_wait")))
+    return replace(new, rows=once(new.rows.select(*names))), family
 
 
 def _margins(new: Facts, family: Rows | None, x: Facts, order_lines: Any) -> Rows:
     """Value and margin per group, month of winning and month since then, counted from 0."""
-    rows = earned(x.mark(_ordered=month_number("order_date")), order_lines, "account_id", "_ordered")
+    x = x.mark(_ordered=month_number("order_date"))
+    rows = summarise(
+        x.rows, ("order_id", "account_id", "_ordered"), _net=(CENTS, "sum"), _has=(CENTS, "count")
+    )
     if family is not None:
         rows = joined(rows, family, "account_id", "left")
         rows = rows.with_columns(account_id=nw.coalesce(nw.col("_parent"), nw.col("account_id")))
     customers = new.rows.select("account_id", "_month", *new.by).filter(~nw.col("account_id").is_null())
     rows = joined(rows, customers, "account_id").with_columns(_age=nw.col("_ordered") - nw.col("_month"))
-    sums: dict[str, Any] = {name: (name, "sum") for name in SUMS}
-    return summarise(rows.filter(nw.col("_age") >= 0), (*new.by, "_month", "_age"), **sums)
+    return earned(rows.filter(nw.col("_age") >= 0), order_lines, NAME, *new.by, "_month", "_age")
 
 
 def _figures(part: pd.DataFrame, full: int, margin_share: float | None) -> dict[str, float]:

@@ -83,19 +83,16 @@ def open_pipeline(
         )
     )
     due = day_number("expected_close_date")
-    x = x.mark(
-        _open=flag(OPEN),
-        _value=masked_sum(OPEN, CENTS),
-        _none=flag(OPEN & nw.col(CENTS).is_null()),
-        _undated=flag(OPEN & due.is_null()),
-        _late=flag(OPEN & (due < today)),
-        _late_value=masked_sum(OPEN & (due < today), CENTS),
-        _size=masked(OPEN, CENTS),
+    x = x.only(OPEN).mark(
+        _none=flag(nw.col(CENTS).is_null()),
+        _undated=flag(due.is_null()),
+        _late=flag(due < today),
+        _late_value=masked(due < today, CENTS),
     )
     x = _largest(x, 5)
     table = x.totals(
-        open_pipeline=("_value", "sum"),
-        n=("_open", "sum"),
+        open_pipeline=(CENTS, "sum"),
+        n="len",
         without_amount=("_none", "sum"),
         undated=("_undated", "sum"),
         past_due=("_late", "sum"),
@@ -229,9 +226,9 @@ def pipeline_coverage(
 
 def _largest(x: Facts, count: int) -> Facts:
     """With `_top`: the value of the largest open deals of each group, 0 for the others."""
-    x = x.mark(_down=-nw.col("_size"))
+    x = x.mark(_down=-nw.col(CENTS))
     x = x.mark(_rank=nw.col("_down").cum_count().over(*x.keys, order_by="_down").cast(nw.Int64))
-    return x.mark(_top=masked_sum((nw.col("_open") == 1) & (nw.col("_rank") <= count), "_size"))
+    return x.mark(_top=masked(nw.col("_rank") <= count, CENTS))
 
 
 def _in_period(x: Facts, span: Period, today: date) -> Facts:

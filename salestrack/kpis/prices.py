@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -12,16 +13,27 @@ import pandas as pd
 from salestrack.kpis._against import Against, Pair, apart, pair
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import flag, masked_sum, small, summarise
+from salestrack.kpis._frames import Part, Rows, flag, masked_sum, once, smalls, summarise
 from salestrack.kpis._lines import priced, sold_lines
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import within
-from salestrack.kpis._results import beside, cluster_of, divided, layout, note, ratio, together
+from salestrack.kpis._results import (
+    Cluster,
+    beside,
+    cluster_of,
+    divided,
+    layout,
+    note,
+    rated,
+    ratio_sums,
+    together,
+)
 from salestrack.kpis._survival import per_group
 from salestrack.periods import PeriodLike
 from salestrack.stats.decomposition import kitagawa
 from salestrack.stats.intervals import ratio_interval
 
+SUMS: dict[str, Part] = {name: (name, "sum") for name in ("_now", "_then", "_value", "_before")}
 MOMENTS = [tuple(m) for m in ("tt", "tb", "bb", "ss", "sc", "cc", "ts", "tc", "bs", "bc")]
 
 
@@ -87,9 +99,9 @@ def discount(
         facts(rows, function="discount", date=day, by=by, period=period, fiscal_year_start=fiscal_year_start)
     )
     x, cluster = cluster_of(_by_deal(x), "deal_id")
-    table = ratio(
+    x = replace(x, rows=once(x.rows))
+    sums = ratio_sums(
         x,
-        "discount",
         "_cut",
         "_list",
         cluster=cluster,
@@ -98,7 +110,9 @@ def discount(
         net=("_net", "sum"),
         n=("_known", "sum"),
     )
-    table = beside(table, x.totals(median=("_rate", "median"), p90=("_rate", 0.9)), x)
+    spread = summarise(x.rows, x.by, median=("_rate", "median"), p90=("_rate", 0.9))
+    table, middle = (x.finish(part) for part in smalls(sums, spread))
+    table = beside(rated(table, "discount"), middle, x)
     table = table.assign(
         list_value=table["list"] / 100,
         net_value=table["sold"] / 100,
@@ -209,10 +223,16 @@ def deal_size_change(
         fiscal_year_start=fiscal_year_start,
     )
     x = _in_both(with_cents(x), apart(spans, name))
-    cells = x.also_by(segment).totals(
-        n=("_now", "sum"), previous_n=("_then", "sum"), value=("_value", "sum"), before=("_before", "sum")
+    x, cluster = cluster_of(x, "deal_id")
+    y = x.also_by(segment)
+    rows = once(summarise(y.rows, together(y.keys, cluster), **SUMS) if cluster else y.rows)
+    cells, moments = smalls(
+        summarise(
+            rows, y.by, n=SUMS["_now"], previous_n=SUMS["_then"], value=SUMS["_value"], before=SUMS["_before"]
+        ),
+        _moments(replace(x, rows=rows), cluster),
     )
-    table = beside(per_group(cells, x.by, _effects), _moments(x), x)
+    table = beside(per_group(y.finish(cells), x.by, _effects), x.finish(moments), x)
     table = _interval(table)
     return layout(
         table,
@@ -261,18 +281,15 @@ def _effects(cells: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _moments(x: Facts) -> pd.DataFrame:
+def _moments(x: Facts, cluster: Cluster) -> Rows:
     """Sums over accounts of the products of their values and counts, now (t, b) and before (s, c)."""
-    x, cluster = cluster_of(x, "deal_id")
+    rows = summarise(x.rows, together(x.by, cluster), **SUMS) if cluster else x.rows
     pairs = {"t": "_value", "b": "_now", "s": "_before", "c": "_then"}
-    rows = x.rows.with_columns(**{f"_{k}": nw.col(c).cast(nw.Float64) for k, c in pairs.items()})
-    if cluster:
-        sums: dict[str, Any] = {f"_{k}": (f"_{k}", "sum") for k in pairs}
-        rows = summarise(rows, together(x.keys, cluster), **sums)
+    rows = rows.with_columns(**{f"_{k}": nw.col(c).cast(nw.Float64) for k, c in pairs.items()})
     made = {f"_{i}{j}": nw.col(f"_{i}") * nw.col(f"_{j}") for i, j in MOMENTS}
     rows = rows.with_columns(**made, _g1=flag(nw.col("_b") > 0), _g0=flag(nw.col("_c") > 0))
-    figures: dict[str, Any] = {f"_{i}{j}": (f"_{i}{j}", "sum") for i, j in MOMENTS}
-    return x.finish(small(summarise(rows, x.by, **figures, _g1=("_g1", "sum"), _g0=("_g0", "sum"), _g="len")))
+    figures: dict[str, Part] = {f"_{i}{j}": (f"_{i}{j}", "sum") for i, j in MOMENTS}
+    return summarise(rows, x.by, **figures, _g1=("_g1", "sum"), _g0=("_g0", "sum"), _g="len")
 
 
 def _interval(table: pd.DataFrame) -> pd.DataFrame:

@@ -73,10 +73,9 @@ def quota_attainment(
     span = Period.parse(period, fiscal_year_start=fiscal_year_start) if period is not None else None
     groups = group_names(by)
     pieces, rest = _pieces(quotas, credits, "quota_attainment", groups, span, fiscal_year_start, metric)
-    table = outer(
-        _sums(pieces, groups, credited="credited", quota="quota"), _sums(rest, groups, rest="cents"), groups
-    )
-    table = outer(table, _reps(pieces, groups), groups)
+    pieces = pieces.assign(once=~pieces.duplicated([*groups, "_rep"]))
+    table = _sums(pieces, groups, credited="credited", quota="quota", n="once")
+    table = outer(table, _sums(rest, groups, rest="cents"), groups)
     rate = divided(table["credited"], table["quota"])
     table = table.assign(
         credited=table["credited"] / 100,
@@ -177,12 +176,10 @@ def _sums(table: pd.DataFrame, groups: list[str], **columns: str) -> pd.DataFram
     )
     if not groups:
         return named.sum().to_frame().T.astype("int64")
-    return pd.concat([table[groups], named], axis=1).groupby(groups, as_index=False, dropna=False).sum()
-
-
-def _reps(pieces: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
-    once = pieces[list(dict.fromkeys([*groups, "rep_id"]))].drop_duplicates().assign(one=1)
-    return _sums(once, groups, n="one")
+    named = pd.concat([table[groups], named], axis=1)
+    if named.empty:  # groups of nothing would lose the type of their text
+        return named
+    return named.groupby(groups, as_index=False, dropna=False).sum()
 
 
 def _months(pieces: pd.DataFrame, groups: list[str], span: Period | None) -> float:
@@ -196,8 +193,8 @@ def _months(pieces: pd.DataFrame, groups: list[str], span: Period | None) -> flo
 
 
 def _rep_totals(pieces: pd.DataFrame, groups: list[str], months: float, min_share: float) -> pd.DataFrame:
-    keys = list(dict.fromkeys([*groups, "rep_id"]))
-    reps = pieces.groupby(keys, as_index=False, dropna=False)[["quota", "credited", "months"]].sum()
+    sums = pieces.groupby([*groups, "_rep"], as_index=False, dropna=False, sort=False)
+    reps = sums[["quota", "credited", "months"]].sum()
     counts = (reps["months"] >= min_share * months - 1e-9) & (reps["quota"] > 0)
     return reps.assign(
         counts=counts.astype(int),

@@ -11,11 +11,13 @@ import pandas as pd
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, group_names
-from salestrack.kpis._frames import masked, masked_sum, small, summarise
-from salestrack.kpis._periods import day_number, number_of
+from salestrack.kpis._frames import Part, masked_sum, small, summarise
+from salestrack.kpis._joining import joined
+from salestrack.kpis._periods import day_number, number_of, within
 from salestrack.kpis._results import layout, note
 from salestrack.kpis._survival import Figures, checked_day, per_group
-from salestrack.kpis._versions import OPEN, WON, Rates, held, priced, versions
+from salestrack.kpis._versions import OPEN, WON, Rates, held, priced, stood, versions
+from salestrack.kpis._weights import cents_then, looked_up
 from salestrack.periods import Period, PeriodLike, month_index
 from salestrack.stats.intervals import ratio_interval, ratio_variance
 
@@ -137,43 +139,52 @@ def _past(span: Period, periods: int, today: date, passed: int) -> list[tuple[da
 
 def _looked_back(x: Facts, rates: Rates, past: list[tuple[date, Period]], today: date) -> pd.DataFrame:
     """Hundredths per group and past period (`quarter`): open on the day, won of it, won in all from then on."""
-    days = [number_of(day) for day, _ in past] or [0]
-    now = held(number_of(today)) & WON
-    closed = masked(now, "_closed")
-    stood = OPEN & (nw.col("_to") > min(days)) & (nw.col("_from") <= max(days))
-    x = x.mark(
-        _closed=day_number("closed_date"),
-        _due=day_number("expected_close_date"),
-        _worth=rates.booked(x, today),
-    )
-    x = x.keep(stood | (now & (nw.col("_closed") > min(days))))
-    x = x.mark(_when=closed, _gain=masked(now, "_worth")).mark(
-        _when=nw.col("_when").max().over("deal_id"), _gain=nw.col("_gain").max().over("deal_id")
-    )
-    made: dict[str, nw.Expr] = {}
-    for number, (day, span) in enumerate(past):
-        at, end = number_of(day), number_of(span.end)
-        due = (nw.col("_due") >= max(at, number_of(span.start))) & (nw.col("_due") < end)
-        won = (nw.col("_when") > at) & (nw.col("_when") < end)
-        there = OPEN & held(at) & due
-        made[f"_value{number}"] = nw.when(there).then(rates.cents(day)).otherwise(nw.lit(None).cast(nw.Int64))
-        made[f"_won{number}"] = masked_sum(there & won, "_gain")
-        made[f"_all{number}"] = masked_sum(now & won, "_gain")
-    if not made:
+    if not past:
         return pd.DataFrame(columns=[*x.by, "quarter", "open", "won", "all"])
-    wide = small(summarise(x.mark(**made).rows, x.by, **{name: (name, "sum") for name in made}))
-    parts = [
-        wide[list(x.by)].assign(
-            quarter=pd.Timestamp(span.start),
-            open=wide[f"_value{number}"],
-            won=wide[f"_won{number}"],
-            all=wide[f"_all{number}"],
-        )
-        for number, (_, span) in enumerate(past)
-    ]
-    long = pd.concat(parts, ignore_index=True)
-    figures = long[["open", "won", "all"]].fillna(0).astype("float64")
-    return long.assign(**figures)[(figures["open"] > 0) | (figures["all"] > 0)]
+    won = x.mark(_closed=day_number("closed_date")).keep(WON & held(number_of(today)))
+    won = won.mark(_gain=rates.booked(won, today))
+    open_ = _opened(x, won, rates, past)
+    keys, names = [*x.by, "_k"], ["open", "won", "all"]
+    both = pd.concat([open_, _every_win(won, past)], ignore_index=True)
+    long = both.groupby(keys, dropna=False, sort=False)[names].sum().reset_index()
+    figures = long[names].astype("float64")
+    starts = long["_k"].map({number: pd.Timestamp(span.start) for number, (_, span) in enumerate(past)})
+    long = long.assign(quarter=starts, **figures).sort_values("_k", kind="stable")
+    return long[(long["open"] > 0) | (long["all"] > 0)].drop(columns="_k").reset_index(drop=True)
+
+
+def _opened(x: Facts, won: Facts, rates: Rates, past: list[tuple[date, Period]]) -> pd.DataFrame:
+    """What was open on the day of each past period (`_k`) and expected by its end, and what of it was won by then."""
+    days = {number: number_of(day) for number, (day, _) in enumerate(past)}
+    ends = {number: number_of(span.end) for number, (_, span) in enumerate(past)}
+    dtype, there = x.rows.collect_schema()["expected_close_date"], nw.lit(False)
+    chain: Any = nw
+    for number, (day, span) in enumerate(past):  # dates are compared before anything is worked out from them
+        due = within("expected_close_date", dtype, Period(max(day, span.start), span.end))
+        there = there | (due & stood(x, day))
+        chain = chain.when(due).then(nw.lit(number))
+    x = x.keep(OPEN & there).mark(_k=chain.cast(nw.Int64))
+    x = x.mark(_day=looked_up("_k", days), _end=looked_up("_k", ends))
+    wins = summarise(won.rows, ("deal_id",), _closed=("_closed", "max"), _gain=("_gain", "max"))
+    rows = joined(x.mark(_value=cents_then(rates, days)).rows, wins, on="deal_id", how="left")
+    in_time = (nw.col("_closed") > nw.col("_day")) & (nw.col("_closed") < nw.col("_end"))
+    rows = rows.with_columns(_gain=masked_sum(in_time, "_gain"))
+    return small(summarise(rows, (*x.by, "_k"), open=("_value", "sum"), won=("_gain", "sum")))
+
+
+def _every_win(won: Facts, past: list[tuple[date, Period]]) -> pd.DataFrame:
+    """What was won in all from the day of each past period to its end."""
+    closed = nw.col("_closed")
+    inside = {
+        f"_{number}": masked_sum((closed > number_of(day)) & (closed < number_of(span.end)), "_gain")
+        for number, (day, span) in enumerate(past)
+    }
+    sums: dict[str, Part] = {name: (name, "sum") for name in inside}
+    wide = small(summarise(won.mark(**inside).rows, won.by, **sums))
+    long = wide.rename(columns={name: int(name[1:]) for name in inside}).melt(
+        list(won.by), var_name="_k", value_name="all"
+    )
+    return long.astype({"_k": "int64"})
 
 
 def _in_order(long: pd.DataFrame, x: Facts) -> pd.DataFrame:

@@ -12,9 +12,9 @@ import pandas as pd
 from salestrack.kpis._card import card
 from salestrack.kpis._clock import DAY, BusinessHours, seconds, worked
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import Part, Rows, flag, frame, masked, small, summarise
+from salestrack.kpis._frames import Rows, flag, frame, masked, small, summarise
 from salestrack.kpis._joining import joined
-from salestrack.kpis._periods import day_number, number_of
+from salestrack.kpis._periods import day_number, floored, number_of
 from salestrack.kpis._results import layout
 from salestrack.kpis._survival import Figures, checked_day, per_group, whole
 from salestrack.periods import PeriodLike
@@ -25,6 +25,7 @@ CONTACT = ("call", "email", "meeting", "sms", "social")
 WITHIN = {"5min": 300, "1h": 3600, "24h": DAY}
 MINUTES, HOURS = 24 * 60, 14 * 24 * 60
 """Up to when (in minutes) answers are counted by the minute, and by the hour."""
+KINDS = ("answered", "untimed", "undirected", "heard")
 COUNTS = ("answered", "unanswered", "undirected", "untimed", "n")
 
 
@@ -101,7 +102,7 @@ def lead_response_time(
         business_hours.check(name)
     x = _arrived(leads, day, by, period, fiscal_year_start)
     x = _waited(_answered(x, activities, day), day, business_hours)
-    counts = x.finish(small(_counted(x)))
+    counts = _unpacked(x.finish(small(_counted(x))))
     table = whole(per_group(counts, x.by, _figures), *COUNTS)
     recorded, reached = bool(table["heard"].sum() > 0), table[name].notna()
     low_high = [f"{word}_{limit}" for limit in WITHIN for word in ("share", "low", "high")]
@@ -156,7 +157,7 @@ def _touches(activities: Any, as_of: date) -> Rows:
     done = nw.col("is_done").fill_null(False) if "is_done" in columns else nw.lit(True)
     x = x.keep((day_number(day) <= number_of(as_of)) & ~nw.col("lead_id").is_null() & done)
     x = x.mark(_start=seconds("started_at", schema["started_at"]))
-    timed = nw.col("_start") - nw.col("_start") // DAY * DAY > 0
+    timed = nw.col("_start") % DAY > 0
     if "is_timed" in columns:
         timed = nw.col("is_timed").fill_null(True)
     way = nw.col("direction").cast(nw.String).fill_null("none")
@@ -193,24 +194,33 @@ def _waited(x: Facts, as_of: date, hours: BusinessHours | None) -> Facts:
 
 
 def _counted(x: Facts) -> Rows:
-    """Leads per group, minute and cause, with those old enough for each limit and in time."""
-    wait, answered = nw.col("_wait"), nw.col("_cause") == 1
-    up = [(wait + size * 60 - 1) // (size * 60) * size for size in (1, 60, 1440)]
-    down = [wait // (size * 60) * size for size in (1, 60, 1440)]
-    minute, hour, day = (nw.when(answered).then(u).otherwise(d) for u, d in zip(up, down, strict=True))
-    x = x.mark(_m=minute, _h=hour, _d=day)
-    step = nw.when(nw.col("_m") <= MINUTES).then(nw.col("_m")).when(nw.col("_h") <= HOURS).then(nw.col("_h"))
-    made = {"_step": step.otherwise(nw.col("_d")).cast(nw.Int64)}
-    for limit, size in WITHIN.items():
-        old = nw.col("_age") >= size
-        made |= {f"_old_{limit}": flag(old), f"_in_{limit}": flag(old & answered & (wait <= size))}
-    made |= {
-        "_undirected": flag(~answered & ~nw.col("_other").is_null()),
-        "_heard": flag(~nw.col("_any").is_null()),
-    }
-    x = x.mark(**made)
-    sums: dict[str, Part] = {name[1:]: (name, "sum") for name in ("_untimed", *made) if name != "_step"}
-    return summarise(x.rows, (*x.by, "_step", "_cause"), n="len", **sums)
+    """Leads per group, minute (`_step`) and `_kind`: yes or no to each of `KINDS`, then how many limits they are old."""
+    wait, cause = nw.col("_wait"), nw.col("_cause")
+    by_minute, by_hour, by_day = (wait + cause * (size - 1) for size in (60, 3600, DAY))
+    step = (
+        nw.when(by_minute < (MINUTES + 1) * 60)
+        .then(floored(by_minute, 60))
+        .when(by_hour < HOURS * 60 + 3600)
+        .then(floored(by_hour, 3600) * 60)
+        .otherwise(floored(by_day, DAY) * 1440)
+    )
+    five, hour, day = (nw.col("_age") >= size for size in WITHIN.values())
+    limits = nw.when(day).then(nw.lit(3)).when(hour).then(nw.lit(2)).otherwise(flag(five))
+    undirected, heard = flag((cause == 0) & ~nw.col("_other").is_null()), flag(~nw.col("_any").is_null())
+    kind = cause + 2 * nw.col("_untimed") + 4 * undirected + 8 * heard + 16 * limits
+    x = x.mark(_step=step.cast(nw.Int64), _kind=kind.cast(nw.Int64))
+    return summarise(x.rows, (*x.by, "_step", "_kind"), n="len")
+
+
+def _unpacked(counts: pd.DataFrame) -> pd.DataFrame:
+    """With a column per kind, and of the leads old enough for each limit, those answered within it."""
+    n, kind = counts["n"], counts["_kind"].astype("int64")
+    made = {name: n * (kind // 2**place % 2) for place, name in enumerate(KINDS)}
+    made["_cause"] = kind % 2
+    for place, (limit, size) in enumerate(WITHIN.items()):
+        old = n * (kind // 16 > place)
+        made |= {f"old_{limit}": old, f"in_{limit}": old * made["_cause"] * (counts["_step"] <= size // 60)}
+    return counts.assign(**made)
 
 
 def _figures(counts: pd.DataFrame) -> Figures:

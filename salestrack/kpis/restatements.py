@@ -12,7 +12,7 @@ from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts
 from salestrack.kpis._frames import flag, masked_sum, small, summarise
-from salestrack.kpis._periods import month_number, number_of
+from salestrack.kpis._periods import last_day, month_number, number_of
 from salestrack.kpis._results import layout
 from salestrack.kpis._survival import checked_day
 from salestrack.kpis._versions import WON, Rates, held, priced, versions
@@ -79,11 +79,7 @@ def restatements(
     x = versions(deal_versions, function=name, as_of=today, by=by, needs=("closed_date",))
     x, rates = priced(x, exchange_rates)
     x = _booked(x, rates, today, told, grace_days)
-    table = _totals(x)
-    named = _named(x)
-    table = table.merge(named, on=list(x.by), how="left")
-    table["deals"] = table["deals"].astype(object).where(table["deals"].notna(), "").astype("str")
-    table = x.finish(table)
+    table = x.finish(_totals(x))
     money = {"published_value": table["_old"] / 100, "known_value": table["_new"] / 100}
     table = table.assign(**money, restatements=(table["_new"] - table["_old"]) / 100)
     return layout(table, x, "published_value", "known_value", "restatements", "n", "deals")
@@ -93,7 +89,7 @@ def _booked(x: Facts, rates: Rates, today: date, told: int | None, grace: int) -
     """One row per deal and month of closing with what was booked for it then (`_old`) and is now (`_new`)."""
     last = number_of(today)
     x = x.keep(WON & ~nw.col("closed_date").is_null()).mark(month=month_number("closed_date"))
-    x = x.mark(_end=first_day(nw.col("month") + 1) - 1 + grace, _cents=rates.booked(x, today))
+    x = x.mark(_end=last_day("closed_date") + grace, _cents=rates.booked(x, today))
     reported = nw.col("_end") if told is None else nw.lit(told).cast(nw.Int64)
     known = nw.col("_end") <= (last if told is None else min(told, last))
     then, now = (nw.col("_from") <= reported) & (nw.col("_to") > reported), held(last)
@@ -106,25 +102,11 @@ def _booked(x: Facts, rates: Rates, today: date, told: int | None, grace: int) -
     return Facts(rows.with_columns(_differs=flag(differs)), (*x.by, "month"), x.function, x.fiscal_year_start)
 
 
-def first_day(months: nw.Expr) -> nw.Expr:
-    """Days since 1970 of the first day of a month, given as months since year 0."""
-    shifted = months + 10  # years from March, so that the leap day comes last
-    year = shifted // 12 - 1
-    month = shifted - shifted // 12 * 12
-    leaps = year // 4 - year // 100 + year // 400
-    return year * 365 + leaps + (month * 153 + 2) // 5 - 719_468
-
-
 def _totals(x: Facts) -> pd.DataFrame:
-    return small(summarise(x.rows, x.by, _old=("_old", "sum"), _new=("_new", "sum"), n=("_differs", "sum")))
-
-
-def _named(x: Facts) -> pd.DataFrame:
-    """The ids of the deals that differ, the first of each month."""
-    rows = x.keep(nw.col("_differs") == 1).rows.with_columns(deal_id=nw.col("deal_id").cast(nw.String))
-    rows = rows.with_columns(_place=nw.col("deal_id").cum_count().over(*x.by, order_by="deal_id"))
-    ids = small(rows.filter(nw.col("_place") <= SHOWN).select(*x.by, "deal_id"))
-    ids = ids.sort_values("deal_id", kind="stable")
-    if ids.empty:
-        return ids.rename(columns={"deal_id": "deals"})
-    return ids.groupby(list(x.by), dropna=False)["deal_id"].apply(", ".join).reset_index(name="deals")
+    """The sums per group and month, with the ids of the deals that differ, the first of each month."""
+    name = nw.when(nw.col("_differs") == 1).then(nw.col("deal_id").cast(nw.String))
+    sums: dict[str, Any] = {"_old": ("_old", "sum"), "_new": ("_new", "sum"), "n": ("_differs", "sum")}
+    parts = small(summarise(x.rows.with_columns(_name=name), (*x.by, "_name"), **sums))
+    months = parts.sort_values("_name", kind="stable").groupby(list(x.by), dropna=False)
+    named = months["_name"].apply(lambda ids: ", ".join(ids.dropna().head(SHOWN)))
+    return months[list(sums)].sum().assign(deals=named.astype("str")).reset_index()

@@ -10,7 +10,7 @@ import pandas as pd
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import flag, masked, masked_sum, summarise
+from salestrack.kpis._frames import Rows, flag, masked, masked_sum, small, summarise
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._results import beside, cluster_of, layout, note, ratio, spread
 from salestrack.periods import PeriodLike
@@ -172,7 +172,9 @@ def average_order_value(
 
 def _orders(x: Facts) -> Facts:
     """One row per order: its net value `_value`, and whether it counts as an order."""
-    x = x.mark(**{word: nw.col(word).min().over("order_id") for word in x.words})
+    alone = _once_each(x)
+    if not alone:
+        x = x.mark(**{word: nw.col(word).min().over("order_id") for word in x.words})
     status = (
         nw.col("order_status").cast(nw.String).fill_null("") if "order_status" in x.columns else nw.lit("")
     )
@@ -185,18 +187,28 @@ def _orders(x: Facts) -> Facts:
         _cancelled=flag(nw.col("_status") == "cancelled"),
         _returned=flag(nw.col("_status") == "returned"),
     )
+    rows = x.rows if alone else _merged(x)
+    rows = rows.with_columns(
+        _order=nw.col("_known"), _none=flag((nw.col("_none") == 1) & (nw.col("_known") == 0))
+    )
+    return Facts(rows, x.by, x.function, x.fiscal_year_start)
+
+
+def _once_each(x: Facts) -> bool:
+    """True where every row is an order of its own: then nothing needs to be put together."""
+    rows = summarise(x.rows, ("order_id",), _rows="len")
+    return bool((small(summarise(rows, most=("_rows", "max")))["most"] == 1).all())
+
+
+def _merged(x: Facts) -> Rows:
+    """The rows of one order as one."""
     account = ("account_id",) if "account_id" in x.columns and "account_id" not in x.by else ()
-    keys = tuple(dict.fromkeys((*x.keys, "order_id", *account)))
-    rows = summarise(
+    return summarise(
         x.rows,
-        keys,
+        tuple(dict.fromkeys((*x.keys, "order_id", *account))),
         _value=("_value", "sum"),
         _known=("_known", "max"),
         _none=("_none", "max"),
         _cancelled=("_cancelled", "max"),
         _returned=("_returned", "max"),
     )
-    rows = rows.with_columns(
-        _order=nw.col("_known"), _none=flag((nw.col("_none") == 1) & (nw.col("_known") == 0))
-    )
-    return Facts(rows, x.by, x.function, x.fiscal_year_start)

@@ -13,7 +13,7 @@ import pandas as pd
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, alternatives, facts, group_names
 from salestrack.kpis._frames import small, summarise
-from salestrack.kpis._past import VERSION, Past, cohort_of, past_of
+from salestrack.kpis._past import VERSION, Past, met, past_of, per_deal
 from salestrack.kpis._periods import day_number, number_of
 from salestrack.kpis._results import layout, proportion
 from salestrack.kpis._survival import checked_day
@@ -88,11 +88,9 @@ def stage_age_rates(
     day = checked_day(as_of, name)
     x = versions(deal_versions, function=name, as_of=day, by=groups, needs=VERSION)
     x = x.also_by(alternatives(x, "stage_name", "stage_id"))
-    here, then = cohort_of(_with_created(x), Past(word, past, fiscal_year_start))
-    won = then.rows.with_columns(_won=nw.lit(1)).select("deal_id", "_k", "_won")
-    rows = here.rows.join(won, on=["deal_id", "_k"], how="left")
-    rows = rows.with_columns(_won=nw.col("_won").fill_null(0).cast(nw.Int64))
-    rows = rows.with_columns(_age=nw.col("_day") - nw.col("_created"))
+    x = met(_with_created(x), Past(word, past, fiscal_year_start))
+    rows = per_deal(x.mark(_age=nw.col("_day") - nw.col("_created")), "_age")
+    rows = rows.filter(nw.col("_here") == 1)
     rows = rows.with_columns(age_from=_class_of("_age", sorted({0, *ages})))
     table = small(summarise(rows, (*x.by, "age_from"), won=("_won", "sum"), n="len"))
     table = _sorted(x, table, "age_from").astype({"age_from": "int64"})

@@ -10,17 +10,21 @@ import pandas as pd
 
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, facts
-from salestrack.kpis._frames import flag
 from salestrack.kpis._funnel import Skip, checked_skip, entered_in, waits
+from salestrack.kpis._periods import number_of
 from salestrack.kpis._results import layout, note
-from salestrack.kpis._spells import SPELL, counts_of, known, staged, stays
+from salestrack.kpis._spells import SPELL, known, staged
 from salestrack.kpis._survival import (
+    Cells,
+    Figures,
+    at,
     checked_day,
     checked_horizon,
     counted,
+    days_from,
     incidence_by,
     maturity,
-    per_group,
+    per_curve,
     whole,
 )
 from salestrack.periods import PeriodLike
@@ -34,6 +38,7 @@ from salestrack.stats.survival import (
 
 WAYS = ("forward", "lost", "transferred", "otherwise")
 EXITS = ("forward", "backward", "won", "lost")
+DELETED = len(EXITS) + 1
 
 
 @card(
@@ -112,17 +117,13 @@ def stage_conversion(
         by=by,
         fiscal_year_start=fiscal_year_start,
     )
-    x = entered_in(waits(x, day, checked_skip(skip, x.columns, name)), period)
-    x = x.mark(_day=nw.when(nw.col("_day") > h).then(nw.lit(h + 1)).otherwise(nw.col("_day")).cast(nw.Int64))
-    counts = counts_of(staged(x), "_day", "_cause", n="len", back=("_back", "sum"))
+    x = entered_in(waits(x, day, checked_skip(skip, x.columns, name), h), period)
+    x = staged(x)
 
-    def figures(c: pd.DataFrame) -> dict[str, float]:
+    def figures(c: Cells) -> Figures:
         made, n = incidence_by(c, h), float(c["n"].sum())
         return {
-            "forward": counted(c, [1], h),
-            "lost": counted(c, [2], h),
-            "transferred": counted(c, [3], h),
-            "otherwise": counted(c, [4], h),
+            **{way: counted(c, number, h) for number, way in enumerate(WAYS, 1)},
             "backward": float(c["back"].sum()),
             "open": n - made["known"],
             name: made["value"],
@@ -131,8 +132,7 @@ def stage_conversion(
             "n": n,
         }
 
-    x = staged(x)
-    table = whole(per_group(counts, x.by, figures), *WAYS, "backward", "open", "n")
+    table = whole(per_curve(x, figures, back=("_back", "sum")), *WAYS, "backward", "open", "n")
     return layout(
         maturity(table, name),
         x,
@@ -209,23 +209,27 @@ def stage_dwell(
         period=period,
         fiscal_year_start=fiscal_year_start,
     )
-    x = staged(stays(known(x, day), day))
-    x = x.mark(**{f"_{way}": flag(nw.col("_exit") == way) for way in EXITS})
-    counts = counts_of(x, "_day", "_cause", n="len", **{way: (f"_{way}", "sum") for way in EXITS})
+    x = staged(known(x, day))
+    way: Any = nw.when(nw.col("_out").is_null()).then(nw.lit(0))
+    for number, exit_type in enumerate((*EXITS, "deleted"), 1):
+        way = way.when(nw.col("_exit") == exit_type).then(nw.lit(number))
+    day_out = nw.col("_out").fill_null(number_of(day))
+    x = x.mark(_at=at(days_from("_in", day_out), way.otherwise(nw.lit(DELETED + 1))))
 
-    def figures(c: pd.DataFrame) -> dict[str, float]:
-        ended = {way: float(c[way].sum()) for way in EXITS}
-        return {**ended, "open": counted(c, [0]), **_dwell(c, float(tau_days)), "n": float(c["n"].sum())}
+    def figures(c: Cells) -> Figures:
+        ways = {way: counted(c, number) for number, way in enumerate(EXITS, 1)}
+        return {**ways, "open": counted(c, 0), **_dwell(c, float(tau_days)), "n": float(c["n"].sum())}
 
-    table = whole(per_group(counts, x.by, figures), *EXITS, "open", "n")
+    table = whole(per_curve(x, figures), *EXITS, "open", "n")
     table["note"] = note(table["stage_dwell"], "not_reached").where(table["n"] > 0, "no_data")
     return layout(table, x, *EXITS, "open", "stage_dwell", "low", "high", "p90", "rmst", "tau", "n", "note")
 
 
-def _dwell(counts: pd.DataFrame, tau: float) -> dict[str, float]:
-    if counts.empty:
+def _dwell(c: Cells, tau: float) -> Figures:
+    if not len(c["n"]):
         return dict.fromkeys(("stage_dwell", "low", "high", "p90", "rmst"), float("nan")) | {"tau": tau}
-    curve = kaplan_meier(life_table(counts["_day"], counts["_cause"], counts["n"]))
+    left = (c["way"] > 0) & (c["way"] != DELETED)
+    curve = kaplan_meier(life_table(c["day"], left.astype(int), c["n"]))
     low, high = quantile_interval(curve, 0.5)
     seen = min(tau, float(curve.day[-1]))
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,19 +13,20 @@ import pandas as pd
 
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
-from salestrack.kpis._cohorts import LOST, OPEN, WON, created_column, ended
+from salestrack.kpis._cohorts import JUNK_LOSS, LOST, OPEN, WON, created_column, ended
 from salestrack.kpis._facts import By, Facts, facts, group_names
-from salestrack.kpis._frames import flag, masked_sum
+from salestrack.kpis._frames import Part, once, summarise
 from salestrack.kpis._money import CENTS, with_cents
-from salestrack.kpis._periods import number_of
-from salestrack.kpis._results import cluster_of, divided, layout, note
-from salestrack.kpis._spells import counts_of
-from salestrack.kpis._survival import checked_day, per_group, whole
+from salestrack.kpis._periods import literal, number_of
+from salestrack.kpis._results import divided, layout, note
+from salestrack.kpis._survival import Cells, Figures, checked_day, only, per_curve, whole
 from salestrack.kpis.winning import JUNK
 from salestrack.periods import WORDS
 from salestrack.stats.jackknife import jackknife_interval
-from salestrack.stats.survival import aalen_johansen, kaplan_meier, life_table, restricted_mean
+from salestrack.stats.survival import Floats
 
+ENTERED = LOST + 1
+"""Beside the ways out: when a deal came under watch."""
 BLOCKS = 20
 NAMES = (
     "sales_velocity",
@@ -112,21 +114,12 @@ def sales_velocity(
     if window_days < 1:
         raise KpiError.bad_option(name, "window_days", window_days, "give a number of days above 0")
     x = with_cents(facts(deals, function=name, needs=("status", "closed_date", created), by=by))
-    x = _within(ended(_at_exit(x), created, day, junk), day, window_days)
-    counts = counts_of(
-        x,
-        "_block",
-        "_entry",
-        "_day",
-        "_cause",
-        "_valued",
-        n="len",
-        cents=(CENTS, "sum"),
-        since=("_in", "min"),
-    )
-    first = int(counts["since"].min()) if len(counts) else number_of(day)
-    days = min(window_days, number_of(day) - first + 1)
-    table = per_group(counts, x.by, lambda c: _velocity(c, days))
+    x = _within(_at_exit(x), created, day, junk, window_days)
+    sums: dict[str, Part] = {"known": (CENTS, "count"), "cents": (CENTS, "sum")}
+    table = per_curve(x, _velocity, "_block", "_entry", **sums, since=("_in", "min"))
+    first = table["since"].min() if table["every"].sum() else number_of(day)
+    table["window"] = float(min(window_days, number_of(day) - first + 1))
+    table["realised"] = table["won_value"] / table["window"]
     table = table.assign(coverage=divided(table["n"], table["every"]), note=note(table[name]))
     return layout(whole(table, "open", "n"), x, *NAMES, "coverage", "window", "n", "note")
 
@@ -139,79 +132,109 @@ def _at_exit(x: Facts) -> Facts:
     return x.mark(**{CENTS: nw.when(nw.col("status") == "lost").then(lost).otherwise(nw.col(CENTS))})
 
 
-def _within(x: Facts, as_of: date, window_days: int) -> Facts:
+def _within(x: Facts, created: str, as_of: date, junk: Sequence[str], window_days: int) -> Facts:
     """Deals in the pipeline in the window: `_entry` is the age from which they are watched, `_block` the
     accounts that are left out together."""
-    start = number_of(as_of - timedelta(days=window_days - 1))
-    x = x.keep((nw.col("_undated") == 0) & (nw.col("_cause") <= LOST) & _still(start))
-    x, cluster = cluster_of(x, "deal_id")
-    entry = nw.when(nw.col("_in") < start).then(start - nw.col("_in")).otherwise(nw.lit(0)).cast(nw.Int64)
-    known = ~nw.col(CENTS).is_null()
-    x = x.mark(
-        _entry=entry,
-        _valued=flag(known),
-        _block=nw.col("_in").min().over(*cluster) if cluster else nw.col("_in"),
-        **{CENTS: masked_sum(known, CENTS)},
+    first = as_of - timedelta(days=window_days - 1)
+    done = nw.col("status").is_in(["won", "lost"]).fill_null(False)
+    x = x.keep(~done | (nw.col("closed_date") >= literal(first, x.rows.collect_schema()["closed_date"])))
+    x = ended(x, created, as_of, junk)
+    x = _with_first(x.keep(nw.col("_at") % 8 < JUNK_LOSS))
+    start = number_of(first)
+    return x.mark(
+        _entry=nw.when(nw.col("_in") < start).then(start - nw.col("_in")).otherwise(nw.lit(0)).cast(nw.Int64),
+        _block=(nw.col("_first") % BLOCKS).cast(nw.Int64),
     )
-    return x.mark(_block=(nw.col("_block") % BLOCKS).cast(nw.Int64))
 
 
-def _still(start: int) -> nw.Expr:
-    return nw.col("_out").is_null() | (nw.col("_out") >= start)
+def _with_first(x: Facts) -> Facts:
+    """With the day of the first deal of the account, or of the deal itself where it has none."""
+    if "account_id" not in x.columns:
+        return x.mark(_first=nw.col("_in"))
+    if "deal_id" not in x.columns:  # deals without an account cannot be told apart
+        x = x.mark(account_id=nw.col("account_id").cast(nw.String).fill_null(""))
+    x = replace(x, rows=once(x.rows))
+    named = x.rows.filter(~nw.col("account_id").is_null())
+    firsts = summarise(named, ("account_id",), _first=("_in", "min"))
+    x = replace(x, rows=x.rows.join(firsts, on="account_id", how="left"))
+    return x.mark(_first=nw.coalesce(nw.col("_first"), nw.col("_in")))
 
 
-def _velocity(every: pd.DataFrame, days: int) -> dict[str, float]:
-    c = every[every["_valued"] == 1]
-    whole_of = _parts(c, days)
-    blocks = np.unique(c["_block"])
-    left_out = [
-        _parts(c[c["_block"] != block], days)["sales_velocity"] * len(blocks) / (len(blocks) - 1)
-        for block in (blocks if len(blocks) > 1 else ())
-    ]
-    low, high = jackknife_interval(whole_of["sales_velocity"], left_out)
-    return whole_of | {
+def _velocity(every: Cells) -> Figures:
+    """The figures of one group, from counts and sums per block, day of entry, day and way out."""
+    c = only(every, every["known"] > 0)
+    c["rich"] = np.maximum(c["cents"], 0)
+    figures = dict.fromkeys((*NAMES, "won_value"), float("nan")) | {"open": 0.0}
+    if len(c["n"]):
+        figures |= _factors(c)
+    return figures | {
+        "every": float(every["n"].sum()),
+        "n": float(c["known"].sum()),
+        "since": float(every["since"].min(initial=np.inf)),
+    }
+
+
+def _factors(c: Cells) -> Figures:
+    """The four factors, the classic figure and what was won; the interval leaves out one block after the other."""
+    days = np.unique(np.concatenate([[0.0], c["day"], c["_entry"]]))
+    n, cents, rich = (_margins(c, name, days) for name in ("known", "cents", "rich"))
+    b = n.shape[1] - 1
+    open_ = n[OPEN].sum(axis=1)
+    mean = _over(cents[ENTERED, :, 0] / 100, n[ENTERED, :, 0])
+    stay, share = _mean_stay(n, days), _value_won(rich)
+    velocity = open_ * _over(share * mean, stay)
+    low, high = jackknife_interval(float(velocity[0]), velocity[1:] * b / max(b - 1, 1))
+    won, won_value = n[WON, 0].sum(), cents[WON, 0].sum() / 100
+    # open * won/closed * value/won / (cycle/won), every "won" being the number of deals won
+    closed, cycle = won + n[LOST, 0].sum(), (days * n[WON, 0]).sum()
+    return {
+        "sales_velocity": float(velocity[0]),
         "low": low,
         "high": high,
-        "every": float(every["n"].sum()),
-        "n": float(c["n"].sum()),
-        "window": float(days),
+        "classic": float(open_[0] * _over(won, closed) * _over(won_value, cycle)),
+        "won_value": float(won_value),
+        "open": float(open_[0]),
+        "win_rate_by_value": float(share[0]),
+        "mean_amount": float(mean[0]),
+        "days_in_pipeline": float(stay[0]),
     }
 
 
-def _parts(c: pd.DataFrame, days: int) -> dict[str, float]:
-    """The four factors, the classic figure and what was won, from counts and sums per age and way out."""
-    n, cents, cause = c["n"], c["cents"], c["_cause"]
-    entered, won = c["_entry"] == 0, cause == WON
-    figures = {name: float("nan") for name in NAMES}
-    figures |= {
-        "realised": float(cents[won].sum()) / 100 / days if len(c) else float("nan"),
-        "open": float(n[cause == OPEN].sum()),
-        "mean_amount": _over(float(cents[entered].sum()) / 100, float(n[entered].sum())),
-    }
-    if c.empty:
-        return figures
-    left = (cause != OPEN).astype(int)
-    stay = kaplan_meier(life_table(c["_day"], left, n, c["_entry"]))
-    figures["days_in_pipeline"] = restricted_mean(stay, float(stay.day[-1]))
-    figures["win_rate_by_value"] = _value_won(c)
-    figures["sales_velocity"] = figures["open"] * _over(
-        figures["win_rate_by_value"] * figures["mean_amount"], figures["days_in_pipeline"]
-    )
-    closed, cycle = float(n[cause != OPEN].sum()), float((c["_day"] * n)[won].sum())
-    # open * won/closed * value/won / (cycle/won), every "won" being the number of deals won
-    share = _over(float(n[won].sum()), closed)
-    figures["classic"] = figures["open"] * share * _over(float(cents[won].sum()) / 100, cycle)
-    return figures
+def _margins(c: Cells, name: str, days: Floats) -> Floats:
+    """Sums per way out and day, and in the last place per day of entry; of all, then of all but each block."""
+    blocks, block = np.unique(c["_block"], return_inverse=True)
+    size, shape = len(days), (len(blocks), ENTERED, len(days))
+    place = (block * ENTERED + c["way"].astype(int)) * size
+    ends = np.bincount(place + np.searchsorted(days, c["day"]), c[name], np.prod(shape)).reshape(shape)
+    place = block * size + np.searchsorted(days, c["_entry"])
+    starts = np.bincount(place, c[name], len(blocks) * size).reshape(len(blocks), 1, size)
+    made = np.concatenate([ends, starts], axis=1).transpose(1, 0, 2)
+    every = made.sum(axis=1, keepdims=True)
+    return np.concatenate([every, every - made], axis=1)
 
 
-def _value_won(c: pd.DataFrame) -> float:
+def _leaving(parts: Floats, *ways: int) -> Floats:
+    """Share of those watched on a day that leave on it in these ways; 0 where nobody does."""
+    gone, left = parts[:ENTERED].sum(axis=0), parts[list(ways)].sum(axis=0)
+    watched = parts[ENTERED].cumsum(axis=1) - gone.cumsum(axis=1) + gone
+    return np.asarray(np.divide(left, watched, out=np.zeros(left.shape), where=left > 0))
+
+
+def _mean_stay(n: Floats, days: Floats) -> Floats:
+    """Mean days until any way out, up to the last day to which a deal was followed."""
+    after = np.cumprod(1 - _leaving(n, WON, LOST), axis=1)
+    followed = n[:ENTERED].sum(axis=0)[:, ::-1].cumsum(axis=1)[:, ::-1] > 0
+    return np.asarray((np.diff(days) * after[:, :-1] * followed[:, 1:]).sum(axis=1))
+
+
+def _value_won(rich: Floats) -> Floats:
     """Share of the value that is won in the end: the incidence of winning with every deal weighed by its amount."""
-    rich = c[c["cents"] > 0]
-    if rich.empty:
-        return float("nan")
-    table = life_table(rich["_day"], rich["_cause"], rich["cents"].astype(float), rich["_entry"])
-    return float(aalen_johansen(table).value[-1])
+    after = np.cumprod(1 - _leaving(rich, WON, LOST), axis=1)
+    before = np.column_stack([np.ones(len(after)), after[:, :-1]])
+    share = (before * _leaving(rich, WON)).sum(axis=1)
+    return np.asarray(np.where(rich[ENTERED].sum(axis=1) > 0, share, np.nan))
 
 
-def _over(part: float, whole_: float) -> float:
-    return part / whole_ if whole_ > 0 else float("nan")
+def _over(part: Any, whole_: Any) -> Floats:
+    """Part / whole, NaN where the whole is not above 0."""
+    return np.asarray(part / np.where(np.asarray(whole_) > 0, whole_, np.nan))

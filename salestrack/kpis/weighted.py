@@ -13,7 +13,7 @@ from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts, group_names
 from salestrack.kpis._frames import flag, masked_sum, small, summarise
 from salestrack.kpis._money import CENTS, with_cents
-from salestrack.kpis._past import VERSION, Past, cohort_of, past_of, weighed
+from salestrack.kpis._past import VERSION, Past, past_of, weighed
 from salestrack.kpis._periods import day_number, number_of
 from salestrack.kpis._results import divided, layout, note
 from salestrack.kpis._survival import checked_day, per_group, whole
@@ -227,7 +227,7 @@ def weighted_pipeline_bias(
     x = versions(deal_versions, function=name, as_of=day, by=groups, needs=VERSION)
     x, rates = priced(with_probability(x, probability), exchange_rates)
     looked = Past(word, past, fiscal_year_start)
-    rows = weighed(*cohort_of(x, looked), rates, looked)
+    rows = weighed(x, rates, looked)
     both = (nw.col("_other") == 0) & ~nw.col(CENTS).is_null() & ~nw.col("_p").is_null()
     rows = rows.with_columns(
         _both=flag(both),

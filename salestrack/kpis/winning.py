@@ -176,13 +176,16 @@ def win_rate_by_value(
 
 def closed_deals(x: Facts, junk: Sequence[str]) -> Facts:
     """With 1 or 0 in `_won`, `_lost`, `_closed` and, for losses that never were deals, `_junk`."""
-    is_junk = nw.lit(False)
-    if "lost_reason" in x.columns and junk:
-        reason = nw.col("lost_reason").cast(nw.String).fill_null("").str.to_lowercase()
-        is_junk = reason.is_in([word.lower() for word in junk])
-    return x.mark(_won=flag(WON), _lost=flag(LOST & ~is_junk), _junk=flag(LOST & is_junk)).mark(
-        _closed=nw.col("_won") + nw.col("_lost")
-    )
+    x = x.mark(_won=flag(WON), _junk=flag(nw.when(LOST).then(is_junk(x, junk))))
+    x = x.mark(_lost=flag(LOST) - nw.col("_junk"))
+    return x.mark(_closed=nw.col("_won") + nw.col("_lost"))
+
+
+def is_junk(x: Facts, junk: Sequence[str]) -> nw.Expr:
+    """True for a reason of loss that is among these, upper or lower case."""
+    if "lost_reason" not in x.columns or not junk:
+        return nw.lit(False)
+    return nw.col("lost_reason").cast(nw.String).str.to_lowercase().is_in([word.lower() for word in junk])
 
 
 def at_loss(x: Facts) -> Facts:

@@ -86,6 +86,18 @@ MACROS = (
              THEN CAST(CAST(split_part(trim(x), ':', 1) AS BIGINT) * 3600 + CAST(split_part(trim(x), ':', 2) AS BIGINT) * 60
                        + CAST(split_part(trim(x), ':', 3) AS BIGINT) AS VARCHAR)
              ELSE x END)""",
+    # An amount with a decimal point, from a text that can be read in one way only; NULL for any other.
+    rf"""CREATE OR REPLACE MACRO sure_number(x) AS (
+        CASE WHEN contains(x, '%') THEN NULL WHEN regexp_full_match(ltrim(bare_number(x), '-'), '\d+|{ENGLISH}') THEN english_number(x)
+             WHEN regexp_full_match(ltrim(bare_number(x), '-'), '{GERMAN}') THEN german_number(x) END)""",
+    # What is left of an amount without another, in the form of the two; where that is in doubt, a text that is no number.
+    rf"""CREATE OR REPLACE MACRO amount_less(x, y) AS (
+        CASE WHEN coalesce(regexp_full_match(bare_number(y), '-?[0.,]*'), true) THEN x
+             WHEN sure_number(x) IS NULL OR sure_number(y) IS NULL THEN x || ' - ' || y
+             ELSE replace(regexp_replace(CAST(CAST(sure_number(x) AS DECIMAL(28, 4)) - CAST(sure_number(y) AS DECIMAL(28, 4)) AS VARCHAR), '\.0+$', ''), '.',
+                 CASE WHEN regexp_full_match(ltrim(bare_number(x), '-'), '{GERMAN}') OR regexp_full_match(ltrim(bare_number(y), '-'), '{GERMAN}') THEN ',' ELSE '.' END) END)""",
+    # A time without a zone is one of UTC.
+    r"""CREATE OR REPLACE MACRO in_utc(x) AS (CASE WHEN regexp_matches(x, '(Z|[+-]\d\d:?\d\d)$') THEN x ELSE x || 'Z' END)""",
 )
 
 

@@ -7,16 +7,14 @@ is a second table. Rows are numbered as they stand below a header: the first rec
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from salestrack.errors import ReadError
+from salestrack.sources.answers import Row, records_in, text_of, written
 from salestrack.sources.decode import Decoded, decode, sha256_of
 
-Row = dict[str, str]
 SAME_AS_ID = "hs_object_id"
 """HubSpot repeats a record's id among its properties."""
 VERSION = ("value", "timestamp", "sourceType", "updatedByUserId")
@@ -33,7 +31,7 @@ def tables(path: Path, name: str, work: Path, sha256: str) -> list[tuple[str, De
     Raises ReadError where the file is no JSON or holds no records.
     """
     text = decode(path, name, work, sha256)
-    records = list(_records(text))
+    records = list(records_in(text))
     if not records:
         raise ReadError.empty(name)
     known = sha256 or sha256_of(path)
@@ -42,48 +40,14 @@ def tables(path: Path, name: str, work: Path, sha256: str) -> list[tuple[str, De
     if any(isinstance(record.get("stages"), list) for record in records):
         found = [("stages", list(_stages(records)))]
     filled = [(title, rows) for title, rows in found if rows]
-    return [(title, _written(rows, name, path, work, known, title)) for title, rows in filled]
-
-
-def _records(text: Decoded) -> Iterator[dict[str, Any]]:
-    """Every record of a file, whatever it is wrapped in."""
-    content = text.path.read_text(encoding="utf-8-sig")
-    try:
-        yield from _unwrapped(json.loads(content))
-    except RecursionError:
-        raise ReadError.broken_row(text.name, 1, "it is nested too deeply") from None
-    except json.JSONDecodeError as whole:
-        lines = content.split("\n")
-        if not content.lstrip().startswith("{") or whole.msg != "Extra data":
-            raise ReadError.broken_row(text.name, whole.lineno, whole.msg) from None
-        for number, line in enumerate(lines, start=1):
-            yield from _line(text.name, number, line)
-
-
-def _line(name: str, number: int, line: str) -> Iterator[dict[str, Any]]:
-    try:
-        yield from _unwrapped(json.loads(line) if line.strip() else [])
-    except json.JSONDecodeError as error:
-        raise ReadError.broken_row(name, number, error.msg) from None
-
-
-def _unwrapped(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, list):
-        for part in value:
-            yield from _unwrapped(part)
-    elif isinstance(value, dict) and isinstance(value.get("results"), list):
-        yield from _unwrapped(value["results"])
-    elif isinstance(value, dict) and isinstance(value.get("data"), list):  # Pipedrive, Zoho
-        yield from _unwrapped(value["data"])
-    elif isinstance(value, dict):
-        yield value
+    return [(title, written(rows, name, path, work, known, title)) for title, rows in filled]
 
 
 def _flat(record: dict[str, Any]) -> Row:
     """A record as a row: its own fields, its properties and the ids that it is associated with."""
-    row = {key: _text(value) for key, value in record.items() if not isinstance(value, dict | list)}
+    row = {key: text_of(value) for key, value in record.items() if not isinstance(value, dict | list)}
     properties = record.get("properties") or {}
-    row |= {key: _text(value) for key, value in properties.items() if key != SAME_AS_ID or "id" not in row}
+    row |= {key: text_of(value) for key, value in properties.items() if key != SAME_AS_ID or "id" not in row}
     for kind, found in (record.get("associations") or {}).items():
         row[f"associations.{kind.replace(' ', '_')}"] = ";".join(_associated(found))
     return row
@@ -93,7 +57,7 @@ def _associated(found: Any) -> list[str]:
     """The ids of associated records, the primary one first, each once: of several only the primary one has a label."""
     links = found.get("results", []) if isinstance(found, dict) else found
     primary = [link for link in links if "unlabeled" not in str(link.get("type", ""))]
-    return list(dict.fromkeys(_text(link.get("id")) for link in [*primary, *links]))
+    return list(dict.fromkeys(text_of(link.get("id")) for link in [*primary, *links]))
 
 
 def _object(record: dict[str, Any]) -> str:
@@ -109,8 +73,8 @@ def _history(records: Iterable[dict[str, Any]], kind: str) -> Iterator[Row]:
             continue
         for name, versions in (record.get("propertiesWithHistory") or {}).items():
             for version in sorted(versions, key=lambda v: str(v.get("timestamp"))):
-                own = {key: _text(version.get(key)) for key in VERSION}
-                yield {f"{kind}Id": _text(record.get("id")), "property": name} | own
+                own = {key: text_of(version.get(key)) for key in VERSION}
+                yield {f"{kind}Id": text_of(record.get("id")), "property": name} | own
 
 
 def _stages(records: Iterable[dict[str, Any]]) -> Iterator[Row]:
@@ -118,35 +82,11 @@ def _stages(records: Iterable[dict[str, Any]]) -> Iterator[Row]:
     for pipeline in records:
         for stage in pipeline.get("stages") or []:
             yield {
-                "pipelineId": _text(pipeline.get("id")),
-                "pipelineLabel": _text(pipeline.get("label")),
-                "pipelineOrder": _text(pipeline.get("displayOrder")),
-                "stageId": _text(stage.get("id")),
-                "stageLabel": _text(stage.get("label")),
-                "stageOrder": _text(stage.get("displayOrder")),
-                "archived": _text(stage.get("archived")),
-            } | {key: _text(value) for key, value in (stage.get("metadata") or {}).items()}
-
-
-def _text(value: Any) -> str:
-    """A JSON value as the text of a cell; line ends become spaces.
-
-    >>> _text(True), _text(None), _text(12.5), _text(["a"])
-    ('true', '', '12.5', '["a"]')
-    """
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return " ".join(value.splitlines()) if "\n" in value or "\r" in value else value
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _written(rows: Sequence[Row], name: str, path: Path, work: Path, sha256: str, title: str) -> Decoded:
-    """The rows as a CSV file; its columns are those of any row, in the order in which they appear."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    target = work / f"{sha256[:16]}{title}.json.csv"
-    with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writeheader()
-        writer.writerows(rows)
-    return Decoded(name, target, sha256, path.stat().st_size, "json", len(rows) + 1, True, False)
+                "pipelineId": text_of(pipeline.get("id")),
+                "pipelineLabel": text_of(pipeline.get("label")),
+                "pipelineOrder": text_of(pipeline.get("displayOrder")),
+                "stageId": text_of(stage.get("id")),
+                "stageLabel": text_of(stage.get("label")),
+                "stageOrder": text_of(stage.get("displayOrder")),
+                "archived": text_of(stage.get("archived")),
+            } | {key: text_of(value) for key, value in (stage.get("metadata") or {}).items()}

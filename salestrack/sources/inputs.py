@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from salestrack.sources import columnar, ga4, ga4_events, hubspot, monday, monday_log, workbook, zoho
+from salestrack.sources import (
+    columnar,
+    ga4,
+    ga4_events,
+    hubspot,
+    monday,
+    monday_log,
+    pipedrive,
+    workbook,
+    zoho,
+)
 from salestrack.sources.decode import Decoded, decode
 
 Tables = Iterable[tuple[str, Decoded]]
@@ -31,7 +41,9 @@ def _sheets(path: Path, name: str, work: Path, sha256: str) -> Tables:
 
 
 def _json(path: Path, name: str, work: Path, sha256: str) -> Tables:
-    return zoho.tables(path, name, work, sha256) or hubspot.tables(path, name, work, sha256)
+    """What the APIs of three systems answer; whatever is no other's is read as HubSpot's."""
+    own = zoho.tables(path, name, work, sha256) or pipedrive.tables(path, name, work, sha256)
+    return own or hubspot.tables(path, name, work, sha256)
 
 
 READERS: dict[str, Callable[[Path, str, Path, str], Tables]] = {

@@ -14,6 +14,9 @@ from salestrack.sources.locate import Located
 from salestrack.sources.mapping import FILLED_BY_US, Rule, TableRule, literal, quoted
 from salestrack.sources.text import Text, each_sql, unpivoted_columns, unpivoted_sql
 
+CURRENCY = "{currency}"
+"""What stands in a mapping for the company's currency."""
+
 
 class Mapped:
     """What the rows of one file say about one canonical table, as text."""
@@ -60,8 +63,11 @@ class Mapped:
             text = f"CASE WHEN starts_with({text}, {literal(prefix)}) THEN substr({text}, {len(prefix) + 1}) ELSE {text} END"
         return Cell(self.table.imported[name], rule, text, label, self.found.heading(label)) if text else None
 
-    def _text(self, rule: Rule) -> str:
-        """SQL for a rule's text; empty where the file has none of its columns."""
+    def _text(self, rule: Rule, beside: bool = False) -> str:
+        """SQL for a rule's text; empty where the file has none of its columns.
+
+        The company's currency (`{currency}`) is not what an empty cell of a column of currencies (`beside`) means.
+        """
         own = next((quoted(name) for name in rule.source if name in self.columns), "")
         if own and rule.macro:
             own = f"{rule.macro}({own})"
@@ -74,9 +80,9 @@ class Mapped:
             parts = [self._scaled(own, rule.scale)]
         if rule.sql and (not rule.source or own or not rule.alternative):
             parts.append(f"CAST(({rule.sql}) AS VARCHAR)")
-        if rule.const is not None:
-            parts.append(literal(rule.const))
-        if rule.alternative and (other := self._text(rule.alternative)):
+        if rule.const is not None and not (beside and rule.const == CURRENCY):
+            parts.append(literal(rule.const.replace(CURRENCY, self.config.currency)))
+        if rule.alternative and (other := self._text(rule.alternative, bool(own))):
             parts.append(self._scaled(other, rule.alternative.scale))
         return f"coalesce({', '.join(parts)})" if len(parts) > 1 else "".join(parts)
 

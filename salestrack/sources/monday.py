@@ -1,7 +1,8 @@
 """Board exports of monday.com taken apart: titles, groups, items and the subitems inside them, sums of groups.
 
 Read as a flat table, an export gives wrong money: the cells of a subitem stand under the headings of the items. Two
-tables come out, items and subitems; every row keeps its line, and knows its board, its group and its parent.
+tables come out, items and subitems; every row keeps its line, and knows its board, its group and its parent. The items
+are deals, or leads, contacts or accounts where the board says so.
 """
 
 from __future__ import annotations
@@ -18,11 +19,21 @@ from salestrack.sources.lines import AtLines, cells, delimiter_of, filled, first
 from salestrack.sources.mapping import FOLDER, normal, read_mapping
 
 NAME = frozenset({"name", "item", "element"})
+KINDS = {
+    "lead": frozenset({"lead", "leads"}),
+    "contact": frozenset({"contact", "contacts", "kontakt", "kontakte"}),
+    "account": frozenset({"account", "accounts", "konto", "konten", "unternehmen", "firma", "firmen"}),
+}
+"""What the first column, the board or its file is called where the items are no deals."""
+NAMES = NAME.union(*KINDS.values())
+NUMBERED = re.compile(r"([ _-]*\(?\d+\)?)+$")
+"""What stands behind the board's name in that of an export."""
 SUBITEMS = frozenset({"subitems", "unterelemente", "subelemente"})
 ITEM_ID = re.compile(r"(item|element|elemente)[ -]?(id|kennung) ?(\(.*\))?")
 ITEM_COLUMNS = ("Board name", "Group name", "Board stage", "Stage prefix", "Group")
 FURTHER = "Further owners"
 SUBITEM_COLUMNS = ("Parent item ID", "Parent item", "Subitem number", "Board name", "Group name")
+PLACE_COLUMNS = ("Board name", "Group name", "Group")
 UNPRICED = "Without amount"
 ONE_OF_SEVERAL = re.compile(r", (?=\S)")
 
@@ -41,6 +52,7 @@ class Board:
     """An export on its way through: what the rows so far have told."""
 
     file: str
+    kind: str = "deal"
     title: str = ""
     group: str = ""
     header: list[str] = field(default_factory=list)
@@ -82,7 +94,7 @@ def layout(text: Decoded, work: Path) -> list[tuple[str, Decoded]] | None:
     _needs_creation(board)
     shared = any(row[-1] for _, row in told)
     with AtLines(work / f"{stem}-items.csv", delimiter) as file:
-        file.write(board.line, [*board.header, *ITEM_COLUMNS, *((FURTHER,) if shared else ())])
+        file.write(board.line, [*_columns(board), *((FURTHER,) if shared else ())])
         for line, row in told:
             file.write(line, row if shared else row[:-1])
     items = replace(text, path=file.path, newlines=file.line, ends_with_newline=True, footer=board.sums)
@@ -91,10 +103,35 @@ def layout(text: Decoded, work: Path) -> list[tuple[str, Decoded]] | None:
     return [("items", items), ("subitems", _subitems(text, work / f"{stem}-subitems.csv", delimiter, board))]
 
 
+def _kind(board: Board) -> str:
+    """What the items of a board are, by the name of its first column, else of the board, else of its file.
+
+    Raises ReadError for leads, contacts or accounts with an amount but no stage: these may be deals as well.
+    """
+    names = (normal(board.header[0]), normal(board.title or Path(board.file).stem))
+    plain = [NUMBERED.sub("", name) for name in names]
+    kind = next((kind for name in plain for kind, words in KINDS.items() if name in words), "deal")
+    columns = {known("deal").get(normal(cell)): cell for cell in board.header}
+    if "Deal value" not in columns or "Stage" in columns or kind == "deal":
+        return "deal" if "Deal value" in columns else kind
+    what = f"its items are called {kind}s, but have an amount ('{columns['Deal value']}') as only deals have"
+    raise ReadError.incomplete(
+        board.file, what, "hide that column, or call the board Deals, and export it again"
+    )
+
+
+def _columns(board: Board) -> list[str]:
+    """The headings of the table of items: the board's own, and those of what an item's place tells."""
+    if board.kind == "deal":
+        return [*board.header, *ITEM_COLUMNS]
+    return ["Name", *board.header[1:], *PLACE_COLUMNS, f"{board.kind.title()} board"]
+
+
 def _needs_creation(board: Board) -> None:
-    """A board of deals must tell when they were made, in one of two columns."""
-    names = {known("deal").get(normal(cell)) for cell in board.header}
-    if "Deal value" in names and not names & {"Created at", "Creation log"}:
+    """A board of deals or leads must tell when they were made, in one of two columns."""
+    names = {known(board.kind).get(normal(cell)) for cell in board.header}
+    timed = board.kind == "lead" or "Deal value" in names
+    if timed and not names & {"Created at", "Creation log"}:
         cure = "add the column Creation log to the board and export it again"
         raise ReadError.incomplete(board.file, "the items do not tell when they were made", cure)
 
@@ -102,7 +139,7 @@ def _needs_creation(board: Board) -> None:
 def _is_header(row: Sequence[str]) -> bool:
     """Whether a row holds the headings of items."""
     told = [normal(cell) for cell in row]
-    if len(told) < 2 or told[0] not in NAME:
+    if len(told) < 2 or told[0] not in NAMES:
         return False
     return told[1] in SUBITEMS or any(ITEM_ID.fullmatch(cell) for cell in told)
 
@@ -110,7 +147,7 @@ def _is_header(row: Sequence[str]) -> bool:
 def _is_inner_header(row: Sequence[str]) -> bool:
     """Whether a row holds the headings of the subitems of one item."""
     told = [normal(cell) for cell in row[:2]]
-    return len(told) == 2 and told[0] in SUBITEMS and told[1] in NAME
+    return len(told) == 2 and told[0] in SUBITEMS and told[1] in NAMES
 
 
 def _items(path: Path, delimiter: str, board: Board) -> Iterator[tuple[int, list[str]]]:
@@ -135,6 +172,7 @@ def _begin_group(board: Board, line: int, header: list[str]) -> Iterator[tuple[i
     if not board.header:
         board.title, board.group = (titles or [""])[0], titles[-1] if len(titles) > 1 else ""
         board.header, board.line, board.alone = header, line, []
+        board.kind = _kind(board)
         return
     if header != board.header:
         what = f"the headings of line {line} are not those at the beginning of the board"
@@ -189,11 +227,13 @@ def _keep(board: Board, line: int, row: Sequence[str]) -> None:
 def _told(board: Board, row: Sequence[str]) -> list[str]:
     """An item's cells, of several owners the first, and what its place on the board tells."""
     own = fitted(row, len(board.header))
-    names = [known("deal").get(normal(cell), "") for cell in board.header]
+    names = [known(board.kind).get(normal(cell), "") for cell in board.header]
     further = ""
     if "Owner" in names and (place := names.index("Owner")) < len(own):
         first, *others = ONE_OF_SEVERAL.split(own[place].strip())
         own[place], further = first, ", ".join(others)
+    if board.kind != "deal":
+        return [*own, board.title, board.group, board.group, "", further]
     prefix = f"{board.title} / " if board.title else ""
     column = next((names.index(name) for name in ("Stage", "Status") if name in names), -1)
     stage = own[column].strip() if column >= 0 else board.group
@@ -204,11 +244,10 @@ def _subitems(text: Decoded, path: Path, delimiter: str, board: Board) -> Decode
     """The table of subitems, with the columns of all their headers."""
     headings = list(dict.fromkeys(heading for one in board.subitems for heading in one.cells))
     priced = any(known("line").get(normal(name)) == "Line amount" for name, _ in headings)
-    marker = () if priced else (UNPRICED,)
+    marker = () if priced or board.kind != "deal" else (UNPRICED,)
+    places = SUBITEM_COLUMNS if board.kind == "deal" else ("Subitem of", *SUBITEM_COLUMNS[1:])
     with AtLines(path, delimiter) as file:
-        file.write(
-            max(board.subitems[0].line - 1, 1), [*(name for name, _ in headings), *SUBITEM_COLUMNS, *marker]
-        )
+        file.write(max(board.subitems[0].line - 1, 1), [*(name for name, _ in headings), *places, *marker])
         for one in board.subitems:
             file.write(
                 one.line, [*(one.cells.get(name, "") for name in headings), *one.place, *("" for _ in marker)]

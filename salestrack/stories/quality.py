@@ -81,6 +81,7 @@ LABELS = {
     "de": CHECKED,
     "count": {"en": "Faulty", "de": "Fehlerhaft"},
     "n": {"en": "Out of", "de": "Von"},
+    "column": {"en": "Amount", "de": "Betrag"},
 }
 TWICE = {
     "en": "A file that fills two tables is listed, and summed up, for each of them.",
@@ -234,8 +235,11 @@ def noted(page: Page) -> Html:
 def money(page: Page) -> Html:
     """What became of the amounts of each file, in its currencies; a sentence if no file has any."""
     found = short(quality.amounts(page.book))
+    uses = ["accepted", "superseded", "quarantined"]
     if len(found):
-        return page.table(found, units=dict.fromkeys(("accepted", "superseded", "quarantined"), "cents"))
+        named = found.assign(column=found["column"].map(page.words.label))
+        shown = ["file", "column", *(use for use in uses if use == "accepted" or found[use].any())]
+        return page.table(named, columns=shown, labels=LABELS, units=dict.fromkeys(uses, "cents"))
     return page.text(en="No file has amounts of money.", de="Keine Datei enthält Geldbeträge.")
 
 

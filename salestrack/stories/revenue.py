@@ -103,7 +103,7 @@ def known_growth(table: pd.DataFrame, *, since: pd.Timestamp, period: Period) ->
     Parameters
     ----------
     table : `revenue_growth`, perhaps by a period word
-    since : the first day with data; its month counts as a whole
+    since : the first day with data, its month counts as a whole; NaT where there are none yet
     period : the period that was judged
 
     Examples
@@ -116,7 +116,8 @@ def known_growth(table: pd.DataFrame, *, since: pd.Timestamp, period: Period) ->
     """
     starts = next((table[word] for word in ("month", "quarter", "year") if word in table.columns), None)
     start = pd.Series(pd.Timestamp(period.start), index=table.index) if starts is None else starts
-    compared = start - pd.DateOffset(years=1) >= pd.Timestamp(since).replace(day=1).normalize()
+    known_from = pd.Timestamp.max if pd.isna(since) else pd.Timestamp(since).replace(day=1).normalize()
+    compared = start - pd.DateOffset(years=1) >= known_from
     masked = {name: table[name].where(compared) for name in UNSURE if name in table.columns}
     return table.assign(**masked).drop(columns=["previous_n", "note"], errors="ignore")
 

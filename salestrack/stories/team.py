@@ -118,6 +118,8 @@ LABELS = {
 def lead(page: Page) -> Html:
     """One sentence: the fiscal year's attainment so far, and the teams at both ends."""
     whole = page.book.kpi(quota_attainment, period=page.year_to_date)
+    if whole["quota_attainment"].isna().all():
+        return no_quota(page)
     if not page.book.has("teams"):
         return page.text(
             en="In the fiscal year so far {whole:share} of the quota was reached.",
@@ -140,6 +142,14 @@ def lead(page: Page) -> Html:
     )
 
 
+def no_quota(page: Page) -> Html:
+    """A sentence for a fiscal year in which nobody has a quota yet."""
+    return page.text(
+        en="Nobody has a quota in the fiscal year so far.",
+        de="Im Geschäftsjahr hat bisher niemand eine Quote.",
+    )
+
+
 SPREAD = {
     "en": "How quota attainment is spread over the reps, fiscal year so far",
     "de": "Wie sich die Quotenerreichung verteilt, Geschäftsjahr bisher",
@@ -149,6 +159,8 @@ SPREAD = {
 def spread(page: Page) -> Html:
     """A sentence on the year's attainment over all reps, and how sure the share at quota is."""
     told = page.book.kpi(share_of_reps_at_quota, period=page.year_to_date)
+    if not told["n"].iloc[0]:
+        return no_quota(page)
     interval = page.words.interval(told["low"].iloc[0], told["high"].iloc[0], "share", digits=0)
     return page.text(
         en="In the fiscal year so far {told.at_quota} of {told.n} reps reached their quota ({told:share}; "

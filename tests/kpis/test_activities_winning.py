@@ -223,3 +223,26 @@ def test_more_people_and_winning_are_compared_at_the_landmark() -> None:
     )
     found = kpis.multi_threading(table, calls, as_of=AS_OF, adjust=()).iloc[0]
     assert found[["association", "followed", "n"]].tolist() == [1, 2, 2]
+
+
+def test_the_control_looks_at_so_many_days_before_creation_wherever_they_lie_in_the_calendar() -> None:
+    cases = [(start, ahead) for start in range(31) for ahead in (0, 1, 30, 31)]
+    rows = [(f"{start} {ahead}", start, won) for start, ahead in cases for won in (True, False)]
+    table = pd.DataFrame(rows, columns=["case", "start", "won"])
+    born = pd.Timestamp("2025-01-01") + pd.to_timedelta(table["start"], unit="D")
+    deals = table.assign(
+        deal_id=[f"d{i}" for i in table.index], account_id=[f"a{i}" for i in table.index],
+        status=table["won"].map({True: "won", False: "lost"}), created_date=born,
+        closed_date=born + pd.Timedelta(days=60),
+    )  # fmt: skip
+    own = pd.DataFrame({"deal_id": deals["deal_id"], "started_at": born})
+    before = deals[deals["won"]].assign(
+        started_at=[
+            start - pd.Timedelta(days=ahead) for start, (_, ahead) in zip(born[::2], cases, strict=True)
+        ]
+    )[["account_id", "started_at"]]
+    calls = pd.concat([own, before], ignore_index=True).assign(activity_type="call")
+    found = kpis.activity_association(calls, deals, as_of="2026-10-31", adjust=(), by="case")
+    assert len(found) == len(cases)
+    control = found.set_index("case")["control"].notna()
+    assert control.to_dict() == {f"{start} {ahead}": 1 <= ahead <= 30 for start, ahead in cases}

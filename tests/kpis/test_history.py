@@ -14,7 +14,7 @@ from kpis.world_history import spans as random_spans
 
 from salestrack import kpis
 from salestrack.errors import KpiError
-from salestrack.kpis.restatements import first_day
+from salestrack.kpis._periods import last_day
 from salestrack.kpis.waterfall import BARS
 
 COLUMNS = ["deal_id", "valid_from", "valid_to", "status", "amount", "expected_close_date", "closed_date"]
@@ -316,13 +316,14 @@ def test_a_late_entry_within_the_days_of_grace_is_no_restatement() -> None:
     assert kpis.restatements(table, as_of="2026-10-31", grace_days=2)["restatements"].tolist() == [0.0]
 
 
-def test_the_first_day_of_every_month_of_four_centuries() -> None:
+def test_the_last_day_of_the_month_of_every_day_of_four_centuries() -> None:
     import narwhals as nw
     import polars as pl
 
-    months = np.arange(1800 * 12, 2200 * 12)
-    found = nw.from_native(pl.DataFrame({"m": months})).select(first_day(nw.col("m")))["m"].to_numpy()
-    assert (found == (months - 1970 * 12).astype("M8[M]").astype("M8[D]").astype(int)).all()
+    days = np.arange("1800-01-01", "2200-01-01", dtype="M8[D]")
+    table = pl.DataFrame({"d": days.astype("M8[us]")})
+    found = nw.from_native(table).select(d=last_day("d"))["d"].to_numpy()
+    assert (found == ((days.astype("M8[M]") + 1).astype("M8[D]") - 1).astype(int)).all()
 
 
 def test_period_words_and_periods_to_come_are_refused() -> None:

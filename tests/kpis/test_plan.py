@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from salestrack.kpis import _pandas, _plan, win_rate
-from salestrack.kpis._plan import Plan, stacked
+from salestrack.kpis._frames import smalls
+from salestrack.kpis._plan import Plan, once, stacked
 
 
 @pytest.fixture
@@ -198,3 +199,23 @@ def by_four(asked: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch) -> lis
     monkeypatch.setattr(_plan, "_SCHEMAS", {})
     with ThreadPoolExecutor(4) as pool:
         return list(pool.map(asked, range(40)))
+
+
+def test_what_a_query_needs_twice_is_worked_out_once(con: duckdb.DuckDBPyConnection) -> None:
+    words = once(Plan.of(con.table("a")).filter(nw.col("k") > 1).select("word"))
+    both = stacked([words, words.with_columns(word=nw.lit("z"))])
+    assert sorted(rows(both)) == [("y",), ("z",)]
+    assert both._statement().count("WHERE") == 1
+    assert once(con) is con
+
+
+def test_several_results_come_from_one_query(con: duckdb.DuckDBPyConnection) -> None:
+    a = once(Plan.of(con.table("a")))
+    first, second, none = smalls(
+        a.select("k"), a.select("word", half=nw.lit(0.5)), a.filter(nw.col("k") > 2).select("k")
+    )
+    assert sorted(first["k"]) == [1, 2]
+    assert first.dtypes.astype(str).to_dict() == {"k": "int64"}
+    assert sorted(second["word"]) == ["x", "y"]
+    assert second[["half"]].to_dict("list") == {"half": [0.5, 0.5]}
+    assert none.empty

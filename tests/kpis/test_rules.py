@@ -147,6 +147,14 @@ def test_growth_compares_the_same_month_of_the_year_before() -> None:
     ] == pytest.approx(1.4)
 
 
+def test_what_was_won_in_both_of_two_periods_that_overlap_counts_in_both() -> None:
+    frame = deals(("won", 100, "2025-10-05"), ("won", 50, "2025-11-05"), ("won", 120, "2025-12-05"))
+    table = kpis.revenue_growth(frame, period=("2025-11-01", "2026-01-01"), against="month")
+    assert table[["bookings", "previous", "n", "previous_n"]].iloc[0].tolist() == [170.0, 150.0, 2, 2]
+    table = kpis.revenue_growth(frame, period=("2025-11-01", "2026-01-01"), against="month", by="month")
+    assert table[["bookings", "previous"]].to_numpy().tolist() == [[50.0, 100.0], [120.0, 50.0]]
+
+
 def test_growth_of_a_period_still_filling_is_taken_to_the_same_day() -> None:
     frame = deals(("won", 100, "2025-10-05"), ("won", 900, "2025-10-30"), ("won", 110, "2026-10-05"))
     table = kpis.revenue_growth(frame, period="2026-10", as_of="2026-10-15")

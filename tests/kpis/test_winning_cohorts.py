@@ -228,6 +228,17 @@ def test_deals_without_an_amount_are_shown_and_left_out() -> None:
     assert math.isnan(table["low"][0])
 
 
+@pytest.mark.parametrize("tells_apart", [True, False])
+def test_deals_without_an_account_stand_alone_where_they_have_an_id(tells_apart: bool) -> None:
+    begun = pd.Timestamp("2026-01-01") + pd.to_timedelta(range(60), unit="D")
+    frame = pd.DataFrame({"created_date": begun, "closed_date": begun + pd.to_timedelta([30, 50] * 30, unit="D"),
+                          "status": ["won", "lost"] * 30, "amount": 100.0, "account_id": None})  # fmt: skip
+    frame.loc[58:, ["status", "closed_date"]] = ["open", pd.NaT]
+    named = frame.assign(deal_id=[f"d{i}" for i in range(60)]) if tells_apart else frame
+    blocks = kpis.sales_velocity(named, as_of="2026-06-30")["low"][0]
+    assert math.isnan(blocks) != tells_apart  # one block for all leaves nothing to compare
+
+
 def test_velocity_looks_back_from_a_day_and_knows_no_months() -> None:
     with pytest.raises(KpiError, match="month"):
         kpis.sales_velocity(deals(("open", "2026-01-01", None), amount_base=1.0), as_of=NOW, by="month")

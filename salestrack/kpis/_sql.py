@@ -1,0 +1,69 @@
+"""What DuckDB says shorter and faster than the SQL that every engine understands: texts of statements, rewritten."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import narwhals as nw
+
+from salestrack.kpis import _pandas
+from salestrack.kpis._periods import day_number
+
+NAME = r'("(?:[^"]|"")*")'
+
+
+def shortened(statement: str) -> str:
+    """The statement in DuckDB's own words for lists of values and numbers of days."""
+    return with_in(with_days(statement))
+
+
+def with_days(statement: str) -> str:
+    """The statement with DuckDB's difference of days for the arithmetic of `day_number`.
+
+    >>> print(with_days(_written("d")))
+    date_diff('day', DATE '1970-01-01', CAST("d" AS DATE))
+    """
+    return _day_pattern().sub(r"date_diff('day', DATE '1970-01-01', CAST(\1 AS DATE))", statement)
+
+
+@cache
+def _day_pattern() -> re.Pattern[str]:
+    first, *rest = re.escape(_written("d")).split(re.escape('"d"'))
+    return re.compile(first + NAME + r"\1".join(rest))
+
+
+def _written(column: str) -> str:
+    """The number of the day of a column as narwhals writes it."""
+    with _pandas.cursor() as con:
+        con.execute(f'CREATE TEMP TABLE _salestrack_days ("{column}" DATE)')
+        rows = nw.from_native(con.table("_salestrack_days"))
+        text: str = rows.select(_=day_number(column)).to_native().sql_query()
+    return text.partition("SELECT ")[2].rpartition(' AS "_" FROM')[0]
+
+
+def with_in(statement: str) -> str:
+    """The statement with `x IN (…)` for `contains([…], x)`, which looks through the list for every row.
+
+    >>> with_in("SELECT contains(['a', 'b)'], lower(coalesce(x, ''))) AND y")
+    "SELECT (lower(coalesce(x, '')) IN ('a', 'b)')) AND y"
+    """
+    parts = []
+    while found := _LISTED.search(statement):
+        end = _closing(statement, found.end())
+        parts.append(f"{statement[: found.start()]}({with_in(statement[found.end() : end])} IN ({found[1]}))")
+        statement = statement[end + 1 :]
+    return "".join(parts) + statement
+
+
+_LISTED = re.compile(r"\bcontains\(\[((?:'(?:[^']|'')*'|[\w.+-]+)(?:, (?:'(?:[^']|'')*'|[\w.+-]+))*)\], ")
+
+
+def _closing(text: str, start: int) -> int:
+    """Where the bracket closes that is open at `start`; those in texts and names do not count."""
+    depth = 1
+    for found in re.finditer(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]", text[start:]):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        if depth == 0:
+            return start + found.start()
+    raise ValueError(f"brackets do not close in {text!r}")
