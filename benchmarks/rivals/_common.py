@@ -1,8 +1,7 @@
 """What several rivals share: days, intervals, curves, rates of exchange.
 
 Curves are counts per day with running products over them. The days of the pandas way are those of the Book as of
-`DAY`, the last day of the companies that `salestrack world` invents. The 95 % intervals of curves are left to the KPI,
-and so are those with Student's t: nobody writes them as SQL.
+`DAY`, the last day of the companies that `salestrack world` invents.
 """
 
 from __future__ import annotations
