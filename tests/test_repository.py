@@ -77,6 +77,7 @@ MAY_IMPORT = {
         "periods",
         "prepare",
         "quality",
+        "schema",
         "show",
         "stats",
     },

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salestrack import quality
+from salestrack.schema.words import FILLED, heading
 
 if TYPE_CHECKING:
     from salestrack.book import Book
@@ -237,10 +238,16 @@ def money(page: Page) -> Html:
     found = short(quality.amounts(page.book))
     uses = ["accepted", "superseded", "quarantined"]
     if len(found):
-        named = found.assign(column=found["column"].map(page.words.label))
+        pairs = found[["table_name", "column"]].itertuples(index=False, name=None)
+        named = found.assign(column=[_amount(page.words, table, name) for table, name in pairs])
         shown = ["file", "column", *(use for use in uses if use == "accepted" or found[use].any())]
         return page.table(named, columns=shown, labels=LABELS, units=dict.fromkeys(uses, "cents"))
     return page.text(en="No file has amounts of money.", de="Keine Datei enthält Geldbeträge.")
+
+
+def _amount(words: Words, table: str, column: str) -> str:
+    """What a column of money is called: as in the lists that people fill in, where it stands in one."""
+    return heading(table, column, words.language) if table in FILLED else words.label(column)
 
 
 def dated(page: Page) -> Html:
