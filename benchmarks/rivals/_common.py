@@ -46,83 +46,10 @@ def real_deals(deals: pd.DataFrame) -> Array:
     return ~deals["lost_reason"].str.lower().isin(NO_DEALS).to_numpy()
 
 
-# Incidence within a horizon: `w` has the groups, a `day` up to the horizon and a `cause` (1 counts, 0 waits).
-
-
-def within_days(groups: str, horizon: int, name: str) -> str:
-    return f"""
-d AS (SELECT {groups}, day, count(*) AS c, count(*) FILTER (cause = 1) AS e, count(*) FILTER (cause = 2) AS other,
-             count(*) FILTER (cause > 0) AS x FROM w GROUP BY ALL),
-r AS (SELECT *, sum(c) OVER (PARTITION BY {groups} ORDER BY day DESC) AS risk FROM d),
-s AS (SELECT *, coalesce(product(1 - x / risk) OVER (PARTITION BY {groups} ORDER BY day
-                         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 1) AS before FROM r)
-SELECT {groups}, coalesce(sum(e) FILTER (day <= {horizon}), 0) AS won,
-       coalesce(sum(other) FILTER (day <= {horizon}), 0) AS lost,
-       coalesce(sum(c - x) FILTER (day < {horizon}), 0) AS open, sum(c) AS n,
-       CASE WHEN max(day) >= {horizon} OR arg_max(c - x, day) = 0
-            THEN coalesce(sum(before * e / risk) FILTER (day <= {horizon}), 0) END AS {name}
-FROM s GROUP BY {groups} ORDER BY {groups} NULLS LAST
-"""
-
-
-def curve_of(day: Array, cause: Array) -> tuple[Array, Array, Array]:
-    """Per day from 0 on: still open after it, and the incidence of causes 1 and 2."""
-    at = day.astype(int)
-    size = int(at.max()) + 1
-    left = [np.bincount(at[cause == kind], minlength=size) for kind in (1, 2)]
-    gone = np.bincount(at[cause > 0], minlength=size)
-    risk = np.bincount(at, minlength=size)[::-1].cumsum()[::-1]
-    after = np.cumprod(1 - gone / risk)
-    before = np.concatenate([[1.0], after[:-1]])
-    return after, np.cumsum(before * left[0] / risk), np.cumsum(before * left[1] / risk)
-
-
-def share_by_then(part: pd.DataFrame, horizon: int) -> dict[str, Any]:
-    day, cause = part["day"].to_numpy(), part["cause"].to_numpy()
-    _, share, _ = curve_of(day, cause)
-    known = day.max() >= horizon or (cause[day == day.max()] > 0).all()
-    return {
-        "won": ((cause == 1) & (day <= horizon)).sum(),
-        "lost": ((cause == 2) & (day <= horizon)).sum(),
-        "open": ((cause <= 0) & (day < horizon)).sum(),
-        "n": len(part),
-        "share": share[min(horizon, len(share) - 1)] if known else np.nan,
-    }
-
-
-def cohort_of(deals: pd.DataFrame) -> pd.DataFrame:
-    """Days and outcome (1 won, 2 lost, 0 open) of the deals that count."""
-    closed = deals["status"].isin(["won", "lost"]).to_numpy()
-    end = np.where(closed, days(deals["closed_date"]), np.nan)
-    deals = deals.assign(
-        day=np.maximum(np.where(closed, end, DAY) - days(deals["created_date"]), 0),
-        cause=np.where(closed, np.where(deals["status"] == "won", 1, 2), 0),
-    )
-    return deals[(~closed | ~np.isnan(end)) & (~closed | real_deals(deals))]
-
-
-DAYS = "greatest(CASE status WHEN 'open' THEN {as_of} ELSE closed_date END - created_date, 0)"
-COHORT = f"""CASE status WHEN 'won' THEN 1 WHEN 'lost' THEN 2 ELSE 0 END AS cause FROM deals
-           WHERE status = 'open' OR (closed_date IS NOT NULL AND NOT (status = 'lost' AND {JUNK}))"""
-
-
 # Stays in stages from the exported history, of deals that were not deleted: what `raw` starts from.
 STAYS = """
 h AS (SELECT h.deal_id, h.seq, h.entered_at, h.exited_at, s.stage_order, s.stage_name, s.stage_type, d.amount_base_cents
       FROM deal_stage_history h JOIN stages s ON s.stage_id = h.to_stage_id JOIN deals d USING (deal_id))"""
-
-
-def stages_on(
-    spells: pd.DataFrame, figures: Callable[[pd.DataFrame], dict[str, Any]], columns: list[str]
-) -> pd.DataFrame:
-    return each(spells[["stage_order", "stage_name", *columns]], ["stage_order", "stage_name"], figures)
-
-
-def watched_days(size: int, since: Array, day: Array, weight: Array | None = None) -> Array:
-    """How many, or how much, is watched on each of the days from 0 on."""
-    come = np.bincount(since, weights=weight, minlength=size).cumsum()
-    gone = np.bincount(day, weights=weight, minlength=size).cumsum()
-    return np.asarray(come - np.concatenate([[0.0], gone[:-1]]))
 
 
 SPELL = ["stage_order", "stage_name", "entered_at", "left_at", "exit_type"]

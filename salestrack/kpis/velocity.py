@@ -15,7 +15,7 @@ from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._cohorts import JUNK_LOSS, LOST, OPEN, WON, created_column, ended
 from salestrack.kpis._facts import By, Facts, facts, group_names
-from salestrack.kpis._frames import Part, once, summarise
+from salestrack.kpis._frames import Part, masked, once, summarise
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import literal, number_of
 from salestrack.kpis._results import divided, layout, note
@@ -115,7 +115,7 @@ def sales_velocity(
         raise KpiError.bad_option(name, "window_days", window_days, "give a number of days above 0")
     x = with_cents(facts(deals, function=name, needs=("status", "closed_date", created), by=by))
     x = _within(_at_exit(x), created, day, junk, window_days)
-    sums: dict[str, Part] = {"known": (CENTS, "count"), "cents": (CENTS, "sum")}
+    sums: dict[str, Part] = {"known": (CENTS, "count"), "cents": (CENTS, "sum"), "rich": ("_rich", "sum")}
     table = per_curve(x, _velocity, "_block", "_entry", **sums, since=("_in", "min"))
     first = table["since"].min() if table["every"].sum() else number_of(day)
     table["window"] = float(min(window_days, number_of(day) - first + 1))
@@ -144,6 +144,7 @@ def _within(x: Facts, created: str, as_of: date, junk: Sequence[str], window_day
     return x.mark(
         _entry=nw.when(nw.col("_in") < start).then(start - nw.col("_in")).otherwise(nw.lit(0)).cast(nw.Int64),
         _block=(nw.col("_first") % BLOCKS).cast(nw.Int64),
+        _rich=masked(nw.col(CENTS) > 0, CENTS),  # what is weighed: a credit note has no weight
     )
 
 
@@ -163,7 +164,6 @@ def _with_first(x: Facts) -> Facts:
 def _velocity(every: Cells) -> Figures:
     """The figures of one group, from counts and sums per block, day of entry, day and way out."""
     c = only(every, every["known"] > 0)
-    c["rich"] = np.maximum(c["cents"], 0)
     figures = dict.fromkeys((*NAMES, "won_value"), float("nan")) | {"open": 0.0}
     if len(c["n"]):
         figures |= _factors(c)

@@ -242,3 +242,14 @@ def test_deals_without_an_account_stand_alone_where_they_have_an_id(tells_apart:
 def test_velocity_looks_back_from_a_day_and_knows_no_months() -> None:
     with pytest.raises(KpiError, match="month"):
         kpis.sales_velocity(deals(("open", "2026-01-01", None), amount_base=1.0), as_of=NOW, by="month")
+
+
+def test_a_credit_note_has_no_weight_and_takes_none_from_a_deal_of_the_same_days() -> None:
+    begun = pd.Timestamp("2026-01-01") + pd.to_timedelta(range(0, 120, 2), unit="D")
+    frame = pd.DataFrame({"created_date": begun, "closed_date": begun + pd.to_timedelta([30, 50] * 30, unit="D"),
+                          "status": ["won", "lost"] * 30, "amount": 100.0})  # fmt: skip
+    note = frame.iloc[[10]].assign(amount=-60.0)
+    found = [kpis.sales_velocity(rows, as_of="2026-06-30") for rows in (frame, pd.concat([frame, note]))]
+    shares = [table["win_rate_by_value"][0] for table in found]
+    assert shares[0] == pytest.approx(shares[1], rel=1e-12)
+    assert found[1]["n"][0] == found[0]["n"][0] + 1
