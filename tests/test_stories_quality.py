@@ -138,3 +138,13 @@ def test_the_pages_and_what_they_need_are_those_of_the_notebooks(path: Path) -> 
         name for call in re.findall(r"page\.needs\(([^)]*)\)", code) for name in re.findall(r'"(\w+)"', call)
     }
     assert needed <= {table for table, rest in story.RESTS.items() if number in rest[0].split()}
+
+
+def test_the_card_counts_the_checks_that_the_verdict_counts(tmp_path: Path) -> None:
+    with make_book(
+        tmp_path, load_log=[log(rows_read=2, accepted=1, quarantined=1), log(file="b.csv")]
+    ) as book:
+        page = Page(book, "en")
+        told, cards = story.verdict(book), story.cards(page)
+    assert (told["raised"], told["checks"]) == (1, 2)
+    assert "50.0%" in cards[0].text

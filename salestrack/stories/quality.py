@@ -144,10 +144,9 @@ def read_once(loads: pd.DataFrame) -> pd.DataFrame:
 
 def cards(page: Page) -> list[Html]:
     """Headline cards: checks passed, rows read, rows refused, age of the newest entry."""
-    loads, checks, fresh = (
-        part(page.book) for part in (quality.loads, quality.plausibility, quality.freshness)
-    )
-    passed = pd.DataFrame({"passed": [(checks["level"] == "ok").mean() if len(checks) else float("nan")]})
+    loads, fresh = quality.loads(page.book), quality.freshness(page.book)
+    levels = quality.levels(page.book)
+    passed = pd.DataFrame({"passed": [(levels == "ok").mean() if len(levels) else float("nan")]})
     counts = loads[["quarantined"]].sum().to_frame().T
     rows = read_once(loads)[["rows_read"]].sum().to_frame().T
     youngest = fresh[["age_days"]].min().to_frame().T
