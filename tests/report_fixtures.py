@@ -11,8 +11,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from salestrack.report import run
+from salestrack.report import run, run_report
 from salestrack.report.company import Source
+from salestrack.report.progress import Step
 
 MONTH = "2026-10"
 PARAMETERS = (
@@ -95,6 +96,16 @@ def source(language: str = "en") -> Source:
 def without_import(patch: pytest.MonkeyPatch) -> None:
     """Let runs take the month from the caller and everything else from `source`."""
     patch.setattr(run, "read_source", lambda data_dir, month: source())
+
+
+def quiet(step: Step) -> None:
+    """Progress that nobody watches."""
+
+
+def make(folder: Path, **options: object) -> Path:
+    """A run in a folder with data, notebooks and reports."""
+    given = {"month": MONTH, "out": folder / "reports", "notebooks": folder / "notebooks", "progress": quiet}
+    return run_report(folder / "data", **(given | options))  # type: ignore[arg-type]
 
 
 def published(out: Path) -> dict[str, bytes]:
