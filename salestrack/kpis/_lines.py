@@ -90,8 +90,8 @@ def _joined(lines: Any, deals: Any, groups: list[str], function: str) -> Rows:
     if "currency_code" in own:
         left = left.with_columns(_line_currency=nw.col("currency_code").cast(nw.String))
         wanted.append("_line_currency")
-    rest = [name for name in of_deals if name == "deal_id" or name not in wanted]
-    return left.select(*wanted).join(right.select(*rest), on="deal_id", how="inner")
+    both = [name for name in of_deals if name != "deal_id" and name in wanted]
+    return left.select(*wanted).join(right.drop(both), on="deal_id", how="inner")
 
 
 def _alive(rows: Rows) -> Rows:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
@@ -28,6 +28,8 @@ Relation = duckdb.DuckDBPyRelation
 Kept = TypeVar("Kept")
 KEPT = 5_000
 """Statements and schemas that are remembered."""
+PARSED = 500
+"""Statements that are remembered as DuckDB parsed them, which takes it up to a third of a small query's time."""
 _STATEMENTS: dict[bytes, str] = {}
 _SCHEMAS: dict[bytes, nw.Schema] = {}
 
@@ -215,13 +217,28 @@ class Plan:
         with _pandas.cursor() as con:
             for i, source in enumerate(self.sources):
                 con.register(_name(i), source.frame)
-            return con.execute(statement).df()
+            return con.execute(_parsed(statement)).df()
+
+    @cached_property
+    def _words(self) -> bytes:
+        """Everything that the steps say, the names of columns among it."""
+        own = pickle.dumps((self._given, self._named))
+        return own + b"".join(plan._words for plan in self._inputs)
+
+    def _read(self, source: Source) -> list[str]:
+        """The columns of a table that the query may need: those that a step names and those that come out."""
+        out = self.collect_schema().names()
+        return [name for name, _ in source.form if name in out or name.encode() in self._words]
 
     def _statement(self) -> str:
-        """The SQL of the query over tables called `_name(0)`, `_name(1)`, …"""
+        """The SQL of the query over tables called `_name(0)`, `_name(1)`, …
+
+        Every step lists all columns, and DuckDB works through all the lists: those that nothing needs are left out.
+        """
         with _pandas.cursor() as con:
             stand_ins = {
-                s: nw.from_native(_stand_in(con, i, s.form)).lazy() for i, s in enumerate(self.sources)
+                s: nw.from_native(_stand_in(con, i, s.form)).lazy().select(self._read(s))
+                for i, s in enumerate(self.sources)
             }
             steps: list[str] = []
 
@@ -251,10 +268,21 @@ def _run(relation: Relation, query: str) -> pd.DataFrame:
     Like reading the relation itself it is refused while rows of an `execute` wait to be fetched there, which would
     be lost; a cursor would not see the same tables. `relation.query` would bind the query six times over, `sql` twice.
     """
-    submit = getattr(getattr(relation, "_con", None), "_submit", None)
-    found: Any = submit(query) if submit else relation.query("_", query)
-    table: pd.DataFrame = found.df()
-    return table
+    con = getattr(relation, "_con", None)
+    submit = getattr(con, "_submit", None)
+    if con is None or submit is None:
+        table: pd.DataFrame = relation.query("_", query).df()
+        return table
+    submit("SELECT 1")  # refused where rows wait, which `execute` would drop
+    found: pd.DataFrame = con.execute(_parsed(query)).df()
+    return found
+
+
+@lru_cache(PARSED)
+def _parsed(query: str) -> duckdb.Statement:
+    """The one statement of a text, which any connection can run."""
+    (statement,) = duckdb.extract_statements(query)
+    return statement
 
 
 def stacked(frames: Sequence[Any], how: str = "vertical") -> Any:
