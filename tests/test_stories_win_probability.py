@@ -225,3 +225,29 @@ def test_methods_without_a_test_is_empty() -> None:
     ]
     evaluation = nothing.assign(**dict.fromkeys(columns, float("nan")))
     assert story.methods(SimpleNamespace(evaluation=evaluation), EN).empty  # type: ignore[arg-type]
+
+
+def told_of(versions: pd.DataFrame, words: Words = EN) -> str:
+    """The sentence on the CRM's probabilities in the past, for a company with these deals."""
+    book: Any = SimpleNamespace(kpi=lambda figure: figure(versions, as_of="2026-10-31"))
+    return said(words, story.past_bias(book))
+
+
+def test_how_wrong_the_probabilities_of_the_crm_were() -> None:
+    stamps = pd.to_datetime(["2026-06-01", "2026-08-15", "2026-06-01"])
+    versions = pd.DataFrame(
+        {
+            "deal_id": ["a", "a", "b"],
+            "status": ["open", "won", "open"],
+            "valid_from": stamps,
+            "valid_to": [stamps[1], pd.NaT, pd.NaT],
+            "probability": [0.75, 1.0, 0.75],
+            "expected_close_date": pd.Timestamp("2026-09-01"),
+            "closed_date": [pd.NaT, stamps[1], pd.NaT],
+            "amount": 100.0,
+        }
+    )
+    assert "was +50.0% off in the last" in told_of(versions)
+    assert "promised €150 from 2 open deals, and they brought €100 by its end" in told_of(versions)
+    assert "aus 2 offenen Deals, bis zu seinem Ende brachten diese 100 €" in told_of(versions, DE)
+    assert told_of(versions.iloc[:0]).startswith("There is no finished quarter yet")

@@ -20,15 +20,14 @@ import pandas as pd
 class Rival:
     """One KPI by hand.
 
-    `reads` names the columns that the pandas way needs of each table; `sql`, `raw` and `pandas` give the columns
-    `same` (every number that the KPI gives), in the order of the KPI's rows; `{as_of}` in the SQL is the last day.
+    `reads` names the columns that the pandas way needs of each table; `sql`, `raw` and `pandas` give every number
+    that the KPI gives, in the order of the KPI's rows; `{as_of}` in the SQL is the last day.
     `finish` does on the small result of a query what is arithmetic and not worth writing in SQL; it is timed with it.
     """
 
     reads: dict[str, list[str]]
     sql: str
     pandas: Callable[..., pd.DataFrame]
-    same: tuple[str, ...]
     options: dict[str, Any] = field(default_factory=dict)
     raw: str = ""
     finish: Callable[[pd.DataFrame], pd.DataFrame] | None = None

@@ -284,7 +284,6 @@ RIVALS = {
         reads={"activities": ["activity_type", "duration_s", "is_done", "is_deleted"]},
         sql=MIX,
         pandas=_mix,
-        same=("activities", "hours", "without_duration", "activity_mix", "hours_share", "n"),
     ),
     "selling_time_share": Rival(
         reads={
@@ -306,14 +305,6 @@ RIVALS = {
         sql=SELLING_TIME,
         finish=_time_sold,
         pandas=_selling_time,
-        same=(
-            *(f"{kind}_hours" for kind in (*KINDS, "other", "recorded", "contracted")),
-            "coverage",
-            "selling_time_share",
-            "low",
-            "high",
-            "n",
-        ),
     ),
     "activity_rate": Rival(
         reads={"activities": ["deal_id", "activity_type", "direction", *DONE], "deals": DEAL},
@@ -321,18 +312,6 @@ RIVALS = {
         sql=ACTIVITY_RATE,
         finish=_rated,
         pandas=_activity_rate,
-        same=(
-            "activities",
-            "outbound",
-            "inbound",
-            "days",
-            "activity_rate",
-            "low",
-            "high",
-            "outbound_rate",
-            "inbound_rate",
-            "n",
-        ),
     ),
     "lead_response_time": Rival(
         reads={
@@ -343,18 +322,5 @@ RIVALS = {
         sql=RESPONSE,
         finish=_answered,
         pandas=_response,
-        same=(
-            "answered",
-            "unanswered",
-            "undirected",
-            "untimed",
-            "lead_response_time",
-            "low",
-            "high",
-            "p90",
-            *(f"{figure}_{limit}" for limit in LIMITS for figure in ("share", "low", "high")),
-            "n",
-            "matured",
-        ),
     ),
 }

@@ -258,7 +258,6 @@ RIVALS = {
         options={"as_of": AS_OF},
         sql=ACQUISITION,
         pandas=_acquisition,
-        same=("cost", "customer_acquisition_cost", "n", "lag_months", "acquisition_share"),
     ),
     "cac_payback": Rival(
         reads={"costs": COST, "deals": WON, "orders": ORDERS, "order_lines": LINES_READ},
@@ -266,15 +265,6 @@ RIVALS = {
         sql=PAYBACK,
         finish=_repaid_parts,
         pandas=_payback,
-        same=(
-            "customer_acquisition_cost",
-            "margin",
-            "months_followed",
-            "cac_payback",
-            "coverage",
-            "n",
-            "matured",
-        ),
     ),
     "customer_lifetime_value": Rival(
         reads={
@@ -286,17 +276,5 @@ RIVALS = {
         sql=LIFETIME,
         finish=_worth_parts,
         pandas=_lifetime,
-        same=(
-            "customer_lifetime_value",
-            "months",
-            "retained",
-            "margin_over_churn",
-            "flat_p",
-            "coverage",
-            "left",
-            "returned",
-            "n",
-            "matured",
-        ),
     ),
 }

@@ -249,7 +249,6 @@ RIVALS = {
         sql=SALES_CYCLE,
         finish=_cycles,
         pandas=_sales_cycle,
-        same=("sales_cycle", "low", "high", "p90", "mean", "n", "days_to_lost", "lost", "negative"),
     ),
     "expected_sales_cycle": Rival(
         reads={"deals": ["status", "created_date", "closed_date", "lost_reason", "lead_source"]},
@@ -257,19 +256,6 @@ RIVALS = {
         sql=EXPECTED_SALES_CYCLE,
         finish=_expected,
         pandas=_expected_sales_cycle,
-        same=(
-            "expected_sales_cycle",
-            "low",
-            "high",
-            "latest",
-            "time_to_lost",
-            "expected_final",
-            "undecided",
-            "won",
-            "lost",
-            "n",
-            "matured",
-        ),
     ),
     "sales_velocity": Rival(
         reads={
@@ -286,19 +272,5 @@ RIVALS = {
         sql=SALES_VELOCITY,
         finish=_velocity,
         pandas=_sales_velocity,
-        same=(
-            "sales_velocity",
-            "low",
-            "high",
-            "classic",
-            "realised",
-            "open",
-            "win_rate_by_value",
-            "mean_amount",
-            "days_in_pipeline",
-            "coverage",
-            "window",
-            "n",
-        ),
     ),
 }

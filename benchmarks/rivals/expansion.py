@@ -241,7 +241,6 @@ RIVALS = {
         },
         sql=NEW_AND_EXPANSION,
         pandas=_new_and_expansion,
-        same=("new_and_expansion", "share", "n", "without_amount", "typed_existing"),
     ),
     "expansion_rate": Rival(
         reads={
@@ -251,17 +250,6 @@ RIVALS = {
         options={"period": YEAR},
         sql=EXPANSION,
         pandas=_expansion,
-        same=(
-            "upsell",
-            "cross_sell",
-            "expanded",
-            "expansion_rate",
-            "low",
-            "high",
-            "upsell_rate",
-            "cross_sell_rate",
-            "n",
-        ),
     ),
     "net_revenue_retention": Rival(
         reads={"orders": ORDERS},
@@ -269,20 +257,6 @@ RIVALS = {
         sql=NET_RETENTION,
         finish=_net_rate,
         pandas=_net_retention,
-        same=(
-            "previous",
-            "retained",
-            "expansion",
-            "contraction",
-            "churn",
-            "new",
-            "net_new",
-            "churned",
-            "net_revenue_retention",
-            "low",
-            "high",
-            "n",
-        ),
     ),
     "gross_revenue_retention": Rival(
         reads={"orders": ORDERS},
@@ -290,6 +264,5 @@ RIVALS = {
         sql=GROSS_RETENTION,
         finish=_gross_rate,
         pandas=_gross_retention,
-        same=("previous", "kept", "gross_revenue_retention", "low", "high", "n"),
     ),
 }

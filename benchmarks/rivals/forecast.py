@@ -242,19 +242,6 @@ RIVALS = {
         sql=REQUIRED_COVERAGE,
         finish=_needed,
         pandas=_required_coverage,
-        same=(
-            "open_value",
-            "won_value",
-            "won_besides",
-            "won_share",
-            "besides_share",
-            "required_coverage",
-            "low",
-            "high",
-            "day",
-            "days",
-            "n",
-        ),
     ),
     "weighted_pipeline_bias": Rival(
         reads={
@@ -270,19 +257,6 @@ RIVALS = {
         sql=WEIGHTED_PIPELINE_BIAS,
         finish=_bias,
         pandas=_weighted_pipeline_bias,
-        same=(
-            "forecast",
-            "won_value",
-            "weighted_pipeline_bias",
-            "low",
-            "high",
-            "count_bias",
-            "amount_bias",
-            "other_mean",
-            "other_sd",
-            "periods",
-            "n",
-        ),
     ),
     "stage_age_rates": Rival(
         reads={
@@ -300,6 +274,5 @@ RIVALS = {
         options={"as_of": AS_OF},
         sql=STAGE_AGES,
         pandas=_stage_ages,
-        same=("age_from", "won", "stage_age_rates", "low", "high", "n"),
     ),
 }

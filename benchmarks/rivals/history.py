@@ -334,7 +334,6 @@ RIVALS = {
         options={"period": PERIOD},
         sql=PIPELINE_WATERFALL,
         pandas=_pipeline_waterfall,
-        same=("step", "sign", "value", "pipeline_waterfall", "n"),
     ),
     "pipeline_created": Rival(
         reads={
@@ -344,7 +343,6 @@ RIVALS = {
         options={"by": "month"},
         sql=PIPELINE_CREATED,
         pandas=_pipeline_created,
-        same=("pipeline_created", "value_now", "n", "without_amount", "deleted"),
     ),
     "push_rate": Rival(
         reads={
@@ -361,22 +359,6 @@ RIVALS = {
         options={"period": PERIOD},
         sql=PUSH_RATE,
         pandas=_push_rate,
-        same=(
-            "pushed",
-            "past_due",
-            "push_rate",
-            "low",
-            "high",
-            "n",
-            "value",
-            "pushed_value",
-            "push_rate_by_value",
-            "mean_pushes",
-            "median_push_days",
-            "pulled_in",
-            "pulled_in_rate",
-            "matured",
-        ),
     ),
     "restatements": Rival(
         reads={
@@ -392,6 +374,5 @@ RIVALS = {
         },
         sql=RESTATEMENTS,
         pandas=_restatements,
-        same=("published_value", "known_value", "restatements", "n"),
     ),
 }

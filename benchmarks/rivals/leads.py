@@ -119,17 +119,6 @@ RIVALS = {
         sql=MQL_TO_SQL,
         finish=_qualified,
         pandas=_mql_to_sql,
-        same=(
-            "sql",
-            "disqualified",
-            "open",
-            "sql_without_mql",
-            "mql_to_sql",
-            "low",
-            "high",
-            "n",
-            "matured",
-        ),
     ),
     "lead_conversion": Rival(
         reads={
@@ -152,16 +141,5 @@ RIVALS = {
         sql=LEAD_CONVERSION,
         finish=_customers,
         pandas=_lead_conversion,
-        same=(
-            "won",
-            "disqualified",
-            "open",
-            "leads",
-            "lead_conversion",
-            "low",
-            "high",
-            "n",
-            "matured",
-        ),
     ),
 }

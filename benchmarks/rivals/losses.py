@@ -70,16 +70,5 @@ RIVALS = {
         reads={"deals": ["status", "lost_reason", "amount_base_cents", "last_open_amount_base_cents"]},
         sql=LOSS_REASONS,
         pandas=_loss_reasons,
-        same=(
-            "deals",
-            "loss_reasons",
-            "low",
-            "high",
-            "rank",
-            "lost_value",
-            "value_share",
-            "unknown_share",
-            "n",
-        ),
     ),
 }

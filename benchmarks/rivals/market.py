@@ -118,16 +118,6 @@ RIVALS = {
         sql=PROMOTERS,
         finish=_score,
         pandas=_answers,
-        same=(
-            "promoters",
-            "passives",
-            "detractors",
-            "net_promoter_score",
-            "low",
-            "high",
-            "n",
-            "response_rate",
-        ),
     ),
     "channel_yield": Rival(
         reads={
@@ -137,17 +127,5 @@ RIVALS = {
         },
         sql=CHANNELS,
         pandas=_channels,
-        same=(
-            "sessions",
-            "leads",
-            "sql",
-            "won",
-            "value",
-            "lead_rate",
-            "channel_yield",
-            "value_per_session",
-            "join_rate",
-            "n",
-        ),
     ),
 }

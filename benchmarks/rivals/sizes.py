@@ -182,7 +182,6 @@ RIVALS = {
         options={"by": "quarter"},
         sql=DEAL_SIZE,
         pandas=_deal_size,
-        same=("average_deal_size", "low", "high", "mean", "trimmed_mean", "n", "zero", "without_amount"),
     ),
     "average_order_value": Rival(
         reads={
@@ -199,7 +198,6 @@ RIVALS = {
         sql=ORDER_VALUE,
         finish=_order_values,
         pandas=_order_value,
-        same=("value", "average_order_value", "low", "high", "n", "cancelled", "returned", "without_amount"),
     ),
     "discount": Rival(
         reads={
@@ -216,16 +214,5 @@ RIVALS = {
         sql=DISCOUNT,
         finish=_discounts,
         pandas=_discount,
-        same=(
-            "list_value",
-            "net_value",
-            "discount",
-            "low",
-            "high",
-            "median",
-            "p90",
-            "coverage",
-            "n",
-        ),
     ),
 }

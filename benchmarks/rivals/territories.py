@@ -64,6 +64,5 @@ RIVALS = {
         options={"unit": "owner_rep_id"},
         sql=BALANCE,
         pandas=_balance,
-        same=("mean", "largest", "max_to_mean", "territory_balance", "coverage", "unassigned", "n"),
     ),
 }

@@ -150,7 +150,6 @@ RIVALS = {
         options={"by": "month"},
         sql=BOOKINGS,
         pandas=_bookings,
-        same=("bookings", "n", "without_amount"),
     ),
     "win_rate": Rival(
         reads={"deals": ["status", "closed_date", "lost_reason"]},
@@ -158,7 +157,6 @@ RIVALS = {
         sql=WIN_RATE,
         finish=_rated,
         pandas=_win_rate,
-        same=("won", "lost", "junk", "win_rate", "low", "high", "n"),
     ),
     "win_rate_by_value": Rival(
         reads={
@@ -176,16 +174,6 @@ RIVALS = {
         sql=WIN_RATE_BY_VALUE,
         finish=_valued,
         pandas=_win_rate_by_value,
-        same=(
-            "won_value",
-            "lost_value",
-            "coverage",
-            "top_deal_share",
-            "win_rate_by_value",
-            "low",
-            "high",
-            "n",
-        ),
     ),
     "win_rate_cohort": Rival(
         reads={"deals": ["status", "created_date", "closed_date", "lost_reason"]},
@@ -193,19 +181,5 @@ RIVALS = {
         sql=WIN_RATE_COHORT,
         finish=_cohorts,
         pandas=_win_rate_cohort,
-        same=(
-            "won",
-            "lost",
-            "open",
-            "junk",
-            "undated",
-            "win_rate_cohort",
-            "low",
-            "high",
-            "expected_final",
-            "followed",
-            "n",
-            "matured",
-        ),
     ),
 }

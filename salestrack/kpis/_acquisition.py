@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from salestrack.errors import KpiError
-from salestrack.kpis._facts import ALL, Facts, facts
+from salestrack.kpis._facts import Facts, facts
 from salestrack.kpis._frames import Rows, summarise
 from salestrack.kpis._periods import MONTHS, day_number, month_number, month_word
-from salestrack.kpis._results import cluster_of
+from salestrack.kpis._sql import COUNTED
 from salestrack.periods import WORDS, Period, PeriodLike, month_index
 
 DAYS_IN_MONTH = 365.25 / 12
@@ -35,13 +35,17 @@ def new_customers(x: Facts) -> Facts:
     """
     if "parent_account_id" in x.columns:
         x = x.mark(account_id=nw.coalesce(nw.col("parent_account_id"), nw.col("account_id")))
-    x, family = cluster_of(x.keep((nw.col("status") == "won") & ~nw.col("closed_date").is_null()), "deal_id")
-    order = ["_when", *(["deal_id"] if "deal_id" in x.columns else [])]
-    x = x.mark(_when=day_number("closed_date"))
-    x = x.mark(_nth=nw.col("_when").cum_count().over(*(family or (ALL,)), order_by=order).cast(nw.Int64))
+    x = x.keep((nw.col("status") == "won") & ~nw.col("closed_date").is_null())
+    id_of_deal = ["deal_id"] if "deal_id" in x.columns else []
+    x = x.mark(_when=day_number("closed_date"), **{COUNTED: nw.lit(1)})
+    place = nw.col(COUNTED).cum_count().over("account_id", order_by=["_when", *id_of_deal])
+    x = x.mark(_nth=place.cast(nw.Int64))
+    first = nw.col("_nth") == 1
+    if id_of_deal:  # without an account every deal is a customer
+        first = first | nw.col("account_id").is_null()
     lead = next((c for c in ("lead_created_date", "lead_created_at") if c in x.columns), None)
     wait = nw.col("_when") - day_number(lead) if lead else nw.lit(None).cast(nw.Int64)
-    return x.keep(nw.col("_nth") == 1).mark(_month=month_number("closed_date"), _wait=wait)
+    return x.keep(first).mark(_month=month_number("closed_date"), _wait=wait)
 
 
 def won_by_month(new: Facts) -> Rows:

@@ -10,7 +10,7 @@ import narwhals as nw
 import pandas as pd
 
 from salestrack.errors import KpiError
-from salestrack.kpis._frames import Part, Rows, frame, small, summarise
+from salestrack.kpis._frames import Part, Rows, frame, small, stacked, summarise
 from salestrack.kpis._periods import within, word_key, word_start
 from salestrack.periods import WORDS, Period, PeriodLike
 
@@ -68,16 +68,24 @@ class Facts:
 
     def totals(self, **what: Part) -> pd.DataFrame:
         """One row per group, sorted, with the figures of `summarise`."""
-        table = small(summarise(self.rows, self.by, **what))
-        return self.finish(table if self.every is None else self._with_empty(table, self.every, what))
+        return self.known(summarise(self.rows, self.by, **what), sums=sums_of(what))
 
-    def _with_empty(self, table: pd.DataFrame, every: Rows, what: dict[str, Part]) -> pd.DataFrame:
-        groups = small(summarise(every, self.by, _rows="len")).drop(columns="_rows")
-        if len(groups) == len(table):
-            return table
-        whole = groups.merge(table, on=list(self.by), how="left")
-        none = [name for name, part in what.items() if part == "len" or part[1] in ("sum", "count")]
-        return whole.assign(**{name: whole[name].fillna(0).astype(table[name].dtype) for name in none})
+    def known(self, *totals: Rows, sums: Iterable[str] = ()) -> pd.DataFrame:
+        """Totals per group side by side, by one query; the `sums` of groups that only others or `every` have are 0."""
+        if self.every is None and len(totals) == 1:
+            return self.finish(small(totals[0]))
+        schema = {name: kind for rows in totals for name, kind in rows.collect_schema().items()}
+        figures = [name for name in schema if name not in self.by]
+        empty = () if self.every is None else (summarise(self.every, self.by, _rows="len"),)
+        parts = []
+        for rows in (*totals, *empty):
+            has = rows.collect_schema()
+            parts.append(
+                rows.select(*self.by, *(_or_null(name, schema[name], name in has) for name in figures))
+            )
+        whole: dict[str, Part] = {name: (name, "max") for name in figures}
+        both = summarise(stacked(parts), self.by, **whole)
+        return self.finish(small(both.with_columns(*(nw.col(name).fill_null(0) for name in sums))))
 
     def finish(self, table: pd.DataFrame) -> pd.DataFrame:
         """Readable groups: dates for words, `(missing)` for NULL, sorted; no undated row without cases."""
@@ -118,6 +126,15 @@ def facts(
         rows = rows.filter(within(date, schema[date], span))
     made = {name: _group(name, schema, date or "", fiscal_year_start) for name in groups}
     return Facts(rows.with_columns(nw.lit(1).alias(ALL), **made), tuple(groups), function, fiscal_year_start)
+
+
+def sums_of(what: dict[str, Part]) -> list[str]:
+    """The figures that are 0 where there is no row."""
+    return [name for name, part in what.items() if part == "len" or part[1] in ("sum", "count")]
+
+
+def _or_null(name: str, kind: Any, there: bool) -> nw.Expr:
+    return nw.col(name) if there else nw.lit(None).cast(kind).alias(name)
 
 
 def group_names(by: By) -> list[str]:

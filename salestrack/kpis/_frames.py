@@ -18,6 +18,7 @@ from salestrack.kpis._pandas import known, memory
 from salestrack.kpis._plan import Plan
 from salestrack.kpis._plan import once as once
 from salestrack.kpis._plan import stacked as stacked
+from salestrack.kpis._sql import COUNTED
 
 Rows: TypeAlias = "nw.LazyFrame[Any]"
 How: TypeAlias = Literal["sum", "count", "mean", "median", "min", "max", "std"] | float
@@ -103,6 +104,13 @@ def _collected(lf: Rows) -> pd.DataFrame:
         return pd.DataFrame(lf.collect(backend="pandas").to_native())
     rows, names = lf.to_native().collect(), lf.collect_schema().names()
     return pd.DataFrame({n: pd.Series([row[i] for row in rows], dtype=object) for i, n in enumerate(names)})
+
+
+def foremost(rows: Rows, keys: Sequence[str], order: str, count: int) -> Rows:
+    """The `count` rows of each group with the smallest `order`; those without one are left out, of equal ones any is in."""
+    rows = rows.filter(~nw.col(order).is_null()).with_columns(nw.lit(1).alias(COUNTED))
+    place = nw.col(COUNTED).cum_count().over(*keys, order_by=order)
+    return rows.with_columns(_place=place.cast(nw.Int64)).filter(nw.col("_place") <= count)
 
 
 def flag(condition: nw.Expr) -> nw.Expr:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from salestrack.errors import KpiError
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import Part, Rows, masked_sum, once, stacked, summarise
+from salestrack.kpis._frames import Part, Rows, once, stacked, summarise
 from salestrack.kpis._joining import joined
 from salestrack.kpis._money import hundredths, with_cents
 from salestrack.kpis._periods import day_number, number_of
@@ -41,29 +41,26 @@ def earned(orders: Rows, order_lines: Any, function: str, *keys: str) -> Rows:
     """
     orders = once(orders)
     nothing = nw.lit(0).cast(nw.Int64)
-    alone = orders.select(*keys, value=nw.col("_net").cast(nw.Int64), known=nothing, margin=nothing)
-    lines = joined(orders.select("order_id", "_has", *keys), _lines(order_lines, function), "order_id")
-    lines = lines.select(
-        *keys, value=masked_sum(nw.col("_has") == 0, "_line"), known="_known", margin="_gain"
-    )
+    lines = with_cents(facts(order_lines, function=function, needs=("order_id",)), "line_amount", "_line")
+    parts = [
+        orders.select(*keys, value=nw.col("_net"), known=nothing, margin=nothing),
+        joined(orders.filter(nw.col("_has") == 0), lines.rows.select("order_id", "_line"), "order_id").select(
+            *keys, value=nw.col("_line"), known=nothing, margin=nothing
+        ),
+    ]
+    if {"unit_cost", "quantity"} <= set(lines.columns):
+        costed = joined(orders.select("order_id", *keys), _costed(lines), "order_id")
+        parts.append(costed.select(*keys, value=nothing, known=nw.col("_line"), margin=nw.col("_gain")))
     sums: dict[str, Part] = {name: (name, "sum") for name in SUMS}
-    return summarise(stacked([alone, lines.with_columns(nw.col("value").cast(nw.Int64))]), keys, **sums)
+    return summarise(stacked(parts), keys, **sums)
 
 
-def _lines(order_lines: Any, function: str) -> Rows:
-    x = with_cents(facts(order_lines, function=function, needs=("order_id",)), "line_amount", "_line")
-    x = x.keep(~nw.col("order_id").is_null())
-    made = ("order_id", "_line", "_known", "_gain")
-    if not {"unit_cost", "quantity"} <= set(x.columns):
-        return x.mark(_known=nw.lit(0).cast(nw.Int64), _gain=nw.lit(0).cast(nw.Int64)).rows.select(*made)
+def _costed(x: Facts) -> Rows:
+    """The lines with a known cost: hundredths of their value, `_line`, and of what is left of it, `_gain`."""
     cost = nw.col("unit_cost").cast(nw.Float64) * nw.col("quantity").cast(nw.Float64) * _rate(x.columns)
-    x = x.mark(_cost_units=cost).mark(_cost=hundredths("_cost_units"))
-    known = ~nw.col("_cost").is_null() & ~nw.col("_line").is_null()
-    x = x.mark(_gain=nw.col("_line") - nw.col("_cost"), _sure=known)
-    return x.mark(
-        _known=masked_sum(nw.col("_sure"), "_line").cast(nw.Int64),
-        _gain=masked_sum(nw.col("_sure"), "_gain").cast(nw.Int64),
-    ).rows.select(*made)
+    rows = x.keep(~nw.col("unit_cost").is_null()).rows.select("order_id", "_line", _cost=cost)
+    rows = rows.select("order_id", "_line", _gain=nw.col("_line") - hundredths("_cost"))
+    return rows.filter(~nw.col("_gain").is_null())
 
 
 def _rate(columns: list[str]) -> nw.Expr:

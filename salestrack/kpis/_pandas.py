@@ -25,11 +25,20 @@ SMALL = 200_000
 
 def known(x: pd.DataFrame, kind_of: Callable[[str], str]) -> pd.DataFrame:
     """The frame, in which a column without any value has the type that its name promises."""
-    names = [str(name) for name in x.columns]
-    if not names:
+    if not len(x.columns):
         return pd.DataFrame({"": pd.Series([], dtype="float64")})
-    columns = {name: _known_type(kind_of(name), _forward(x.iloc[:, i])) for i, name in enumerate(names)}
-    return pd.DataFrame(columns, copy=False)
+    same, columns = True, {}
+    for label, column in x.items():
+        name = str(label)
+        columns[name] = _known_type(kind_of(name), _forward(column))
+        same = same and columns[name] is column and name is label
+    return x if same and len(columns) == len(x.columns) else pd.DataFrame(columns, copy=False)
+
+
+def dtypes(x: pd.DataFrame) -> tuple[tuple[str, str], ...] | None:
+    """Names and dtypes of the columns; None where a dtype does not say what is in a column."""
+    found = tuple((str(name), str(kind)) for name, kind in x.dtypes.items())
+    return None if any(kind in ("object", "category") for _, kind in found) else found
 
 
 def _forward(column: pd.Series[Any]) -> pd.Series[Any]:
@@ -84,7 +93,7 @@ def polars(x: pd.DataFrame) -> pl.LazyFrame:
     import polars as pl
     from polars.io.plugins import register_io_source
 
-    columns = {str(name): x.iloc[:, i] for i, name in enumerate(x.columns)}
+    columns = {str(name): column for name, column in x.items()}
     made: dict[str, pl.Series] = {}
 
     def column(name: str) -> pl.Series:

@@ -22,9 +22,9 @@ MONTHS = {"month": 1, "quarter": 3, "year": 12}
 def floored(numbers: nw.Expr, size: int) -> nw.Expr:
     """Whole numbers divided by a whole number above 0, rounded down: shorter in SQL than `//`.
 
-    The half more is for engines that multiply by the inverse, which may fall short of a whole number.
+    The half more keeps divisions clear of whole numbers, also on engines that multiply by the inverse.
     """
-    return ((numbers - numbers % size) / size + 0.5).floor().cast(nw.Int64)
+    return ((numbers + 0.5) / size).floor().cast(nw.Int64)
 
 
 def day_number(column: str) -> nw.Expr:

@@ -12,7 +12,7 @@ import hashlib
 import pickle
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import duckdb
 import narwhals as nw
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     import polars as pl
 
 Relation = duckdb.DuckDBPyRelation
+Key = TypeVar("Key")
 Kept = TypeVar("Kept")
 KEPT = 5_000
 """Statements and schemas that are remembered."""
 PARSED = 500
 """Statements that are remembered as DuckDB parsed them, which takes it up to a third of a small query's time."""
+Form: TypeAlias = tuple[tuple[str, str], ...]
+_FORMS: dict[Form, Form] = {}
 _STATEMENTS: dict[bytes, str] = {}
 _SCHEMAS: dict[bytes, nw.Schema] = {}
 
@@ -48,8 +51,12 @@ class Source:
         return _pandas.memory().from_df(x) if isinstance(x, pd.DataFrame) else x
 
     @cached_property
-    def form(self) -> tuple[tuple[str, str], ...]:
+    def form(self) -> Form:
         """Names and types of its columns: what its queries depend on."""
+        kinds = None if self.frame is None else _pandas.dtypes(self.frame)
+        return self._types() if kinds is None else _remembered(_FORMS, kinds, self._types)
+
+    def _types(self) -> Form:
         names, types = self.relation.columns, self.relation.types
         return tuple((name, str(kind)) for name, kind in zip(names, types, strict=True))
 
@@ -60,7 +67,7 @@ class Source:
 
 
 @cache
-def _no_rows(form: tuple[tuple[str, str], ...]) -> pl.DataFrame:
+def _no_rows(form: Form) -> pl.DataFrame:
     import polars as pl
 
     with _pandas.cursor() as con:
@@ -210,7 +217,9 @@ class Plan:
             return table
 
     def _over_texts(self, statement: str) -> str:
-        texts = [f"{_name(i)} AS ({s.relation.sql_query()}\n)" for i, s in enumerate(self.sources)]
+        texts = [
+            f"{_name(i)} AS NOT MATERIALIZED ({s.relation.sql_query()}\n)" for i, s in enumerate(self.sources)
+        ]
         return f"WITH {', '.join(texts)} SELECT * FROM ({statement})"
 
     def _in_memory(self, statement: str) -> pd.DataFrame:
@@ -268,14 +277,16 @@ def _run(relation: Relation, query: str) -> pd.DataFrame:
     Like reading the relation itself it is refused while rows of an `execute` wait to be fetched there, which would
     be lost; a cursor would not see the same tables. `relation.query` would bind the query six times over, `sql` twice.
     """
-    con = getattr(relation, "_con", None)
+    con: Any = getattr(relation, "_con", None)
     submit = getattr(con, "_submit", None)
-    if con is None or submit is None:
-        table: pd.DataFrame = relation.query("_", query).df()
-        return table
-    submit("SELECT 1")  # refused where rows wait, which `execute` would drop
-    found: pd.DataFrame = con.execute(_parsed(query)).df()
-    return found
+    found: Any
+    if submit is None:
+        found = relation.query("_", query)
+    else:
+        submit("SELECT 1")  # refused where rows wait, which `execute` would drop
+        found = con.execute(_parsed(query))
+    table: pd.DataFrame = found.df()
+    return table
 
 
 @lru_cache(PARSED)
@@ -302,14 +313,14 @@ def _name(number: int) -> str:
     return f"_salestrack_rows_{number}"
 
 
-def _stand_in(con: duckdb.DuckDBPyConnection, number: int, form: tuple[tuple[str, str], ...]) -> Relation:
+def _stand_in(con: duckdb.DuckDBPyConnection, number: int, form: Form) -> Relation:
     """An empty table with these columns that only this cursor sees, so that threads build side by side."""
     columns = ", ".join(f'"{name.replace(chr(34), chr(34) * 2)}" {kind}' for name, kind in form)
     con.execute(f"CREATE TEMP TABLE {_name(number)} ({columns})")
     return con.table(_name(number))
 
 
-def _remembered(kept: dict[bytes, Kept], key: bytes, made: Callable[[], Kept]) -> Kept:
+def _remembered(kept: dict[Key, Kept], key: Key, made: Callable[[], Kept]) -> Kept:
     """The value kept for a key, made if there is none; another thread may empty the store at any time."""
     value = kept.get(key)
     if value is None:

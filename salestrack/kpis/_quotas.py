@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import narwhals as nw
@@ -10,7 +11,7 @@ import pandas as pd
 
 from salestrack.errors import KpiError
 from salestrack.kpis._facts import MISSING, By, Facts, facts, group_names
-from salestrack.kpis._frames import small, summarise
+from salestrack.kpis._frames import flag, small, summarise
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import MONTHS, day_number, month_number, month_word, number_of
 from salestrack.periods import WORDS, Period
@@ -40,16 +41,15 @@ def quota_pieces(
     x = facts(quotas, function=function, needs=("rep_id", "period_start_date", "period_end_date"), by=groups)
     x = _valid(x, span, metric)
     own = list(dict.fromkeys(("rep_id", *groups)))
-    metrics = [name for name in x.columns if name == "_metric"]
-    keys = (*own, "_from", "_to", *metrics)
+    keys = (*own, "_from", "_to", "_metric")
     table = small(summarise(with_cents(x, "quota_amount").rows, keys, quota=(CENTS, "sum")))
-    if metrics and table["_metric"].nunique() > 1:
+    if (table["_metric"] != table["_metric"].min()).any():
         raise KpiError.bad_rows(
             function, "the quotas have several metrics", "choose one with metric='bookings'"
         )
     table["_rep"] = pd.factorize(table["rep_id"])[0]
     _refuse_overlaps(table, function)
-    return _worded(_pieces(table, [*own, "_rep"], span), by, fiscal_year_start, function)
+    return _pieces(table, [*own, "_rep"], span, lambda key: _words(key, by, fiscal_year_start, function))
 
 
 def credited_pieces(
@@ -57,40 +57,42 @@ def credited_pieces(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The pieces with the hundredths `credited` in each, and the credits that no quota covers."""
     table = _credits(pieces, credits, function, by, span)
-    line = pieces["_rep"].to_numpy() * REACH
-    order = np.argsort(line + pieces["_key"].to_numpy(), kind="stable")
-    starts, ends = ((line + pieces[name].to_numpy())[order] for name in ("_key", "_end"))
-    at = _reps_of(table, pieces) * REACH + table["_key"].to_numpy()
+    rep, key, end = (pieces[name].to_numpy() for name in ("_rep", "_key", "_end"))
+    order = np.argsort(rep * REACH + key, kind="stable")
+    starts, ends = (rep * REACH + key)[order], (rep * REACH + end)[order]
+    days, cents = table["_key"].to_numpy(), table["cents"].to_numpy()
+    at = _reps_of(table, pieces) * REACH + days
     before = np.searchsorted(
         starts, at, side="right"
     )  # how many pieces start by then; the last of them may cover it
     covered = at < np.append(-2 * REACH, ends)[before]
     credited = np.zeros(len(pieces), dtype="int64")
-    np.add.at(credited, order[before[covered] - 1], table["cents"].to_numpy()[covered])
-    return pieces.assign(credited=credited), _worded(table[~covered], by, fiscal_year_start, function)
+    np.add.at(credited, order[before[covered] - 1], cents[covered])
+    rest = table[~covered]
+    words = _words(days[~covered], by, fiscal_year_start, function)
+    return pieces.assign(credited=credited), rest.assign(**words) if words else rest
 
 
 def month_aligned(pieces: pd.DataFrame) -> bool:
     """True when every piece is a whole month."""
-    return bool((abs(pieces["months"] - 1) < 1e-9).all())
+    return bool((abs(pieces["months"].to_numpy() - 1) < 1e-9).all())
 
 
 def _valid(x: Facts, span: Period | None, metric: str | None) -> Facts:
-    """The quotas of the span that are money, with `_from` and `_to` (days, half-open)."""
-    x = x.keep(~nw.col("rep_id").is_null())
+    """The quotas of the span that are money, with `_from` and `_to` (days, half-open) and a number for the metric."""
+    kind = nw.col("metric").cast(nw.String) if "metric" in x.columns else nw.lit(VALUES[0])
     x = x.mark(
         rep_id=nw.col("rep_id").cast(nw.String),
         _from=day_number("period_start_date"),
         _to=day_number("period_end_date") + 1,
+        _metric=flag(kind == VALUES[0]),
     )
-    x = x.keep(nw.col("_from") < nw.col("_to"))
+    counts = ~nw.col("rep_id").is_null() & (nw.col("_from") < nw.col("_to"))
     if span:
-        x = x.keep((nw.col("_from") < number_of(span.end)) & (nw.col("_to") > number_of(span.start)))
-    if "metric" not in x.columns:
-        return x
-    if metric:
-        return x.keep(nw.col("metric").cast(nw.String) == metric)
-    return x.mark(_metric=nw.col("metric").cast(nw.String)).keep(nw.col("_metric").is_in(list(VALUES)))
+        counts = counts & (nw.col("_from") < number_of(span.end)) & (nw.col("_to") > number_of(span.start))
+    if "metric" in x.columns:
+        counts = counts & (kind == metric if metric else kind.is_in(list(VALUES)))
+    return x.keep(counts)
 
 
 def _refuse_overlaps(table: pd.DataFrame, function: str) -> None:
@@ -106,7 +108,9 @@ def _refuse_overlaps(table: pd.DataFrame, function: str) -> None:
         )
 
 
-def _pieces(table: pd.DataFrame, columns: list[str], span: Period | None) -> pd.DataFrame:
+def _pieces(
+    table: pd.DataFrame, columns: list[str], span: Period | None, words: Callable[[Any], dict[str, Any]]
+) -> pd.DataFrame:
     """The quotas cut where months and the span begin and end: with these columns, a row for each part of a month."""
     start, end, quota = (table[name].to_numpy(dtype="int64") for name in ("_from", "_to", "quota"))
     first, last = start, end
@@ -120,16 +124,14 @@ def _pieces(table: pd.DataFrame, columns: list[str], span: Period | None) -> pd.
     low, high = np.maximum(begins, first[row]), np.minimum(ends, last[row])
     start, days, quota = start[row], (end - start)[row], quota[row]
     share = quota * (high - start) // days - quota * (low - start) // days
-    made = table[columns].iloc[row].reset_index(drop=True)
-    return made.assign(_key=low, _end=high, quota=share, months=(high - low) / (ends - begins))
+    made = {name: table[name].array.take(row) for name in columns}
+    made |= {"_key": low, "_end": high, "quota": share, "months": (high - low) / (ends - begins)}
+    return pd.DataFrame(made | words(low))
 
 
 def _reps_of(table: pd.DataFrame, pieces: pd.DataFrame) -> Any:
     """The numbers that the pieces give to the reps of a table; -1 for those that they do not know."""
-    known = pieces[["rep_id", "_rep"]].drop_duplicates("_rep")
-    codes, names = pd.factorize(table["rep_id"])
-    place = pd.Index(known["rep_id"]).get_indexer(pd.Index(names))
-    return np.append(known["_rep"].to_numpy(), -1)[place][codes]
+    return pd.Index(pieces["rep_id"].unique()).get_indexer(table["rep_id"])
 
 
 def _credits(pieces: pd.DataFrame, credits: Any, function: str, by: By, span: Period | None) -> pd.DataFrame:
@@ -143,20 +145,17 @@ def _credits(pieces: pd.DataFrame, credits: Any, function: str, by: By, span: Pe
     x = x.mark(rep_id=nw.col("rep_id").cast(nw.String).fill_null(MISSING), _key=key)
     table = small(summarise(x.rows, ("rep_id", "_key", *known), cents=(CENTS, "sum")))
     days = table["_key"].to_numpy(dtype="int64")
-    return table.assign(
-        _key=_first_days(days) if whole else days, **{name: MISSING for name in groups if name not in known}
-    )
+    table["_key"] = _first_days(days) if whole else days
+    return table.assign(**dict.fromkeys((name for name in groups if name not in known), MISSING))
 
 
-def _worded(table: pd.DataFrame, by: By, fiscal_year_start: int, function: str) -> pd.DataFrame:
-    """With the whole number of each period word, by the month that a row starts in."""
-    months = pd.Series(_months_of(table["_key"].to_numpy()), index=table.index)
+def _words(days: Any, by: By, fiscal_year_start: int, function: str) -> dict[str, Any]:
+    """The whole number of each period word, by the month that a day lies in."""
     words = [name for name in group_names(by) if name in WORDS]
     for word in words:
         if word not in MONTHS:
             raise KpiError.unusable_word(word, function, MONTHS)
-        table = table.assign(**{word: month_word(word, months, fiscal_year_start)})
-    return table
+    return {word: month_word(word, _months_of(days), fiscal_year_start) for word in words}
 
 
 def _months_of(days: Any) -> Any:

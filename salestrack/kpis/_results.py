@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from salestrack.kpis._facts import MISSING, Facts, named_groups
+from salestrack.kpis._facts import MISSING, Facts, named_groups, sums_of
 from salestrack.kpis._frames import How, Part, Rows, flag, masked, once, small, summarise
 from salestrack.kpis._joining import joined
 from salestrack.kpis._periods import floored
@@ -98,22 +98,26 @@ def together(keys: Sequence[str], cluster: Cluster) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*keys, *cluster)))
 
 
-def spread(x: Facts, value: str, *, cluster: Cluster = ()) -> pd.DataFrame:
-    """Per group the median of a column with a 95 % interval, mean, 10 % trimmed sum, 90 % quantile and count.
+def spread(x: Facts, value: str, *, cluster: Cluster = (), **totals: Part) -> pd.DataFrame:
+    """Per group the median of a column with a 95 % interval, mean, 10 % trimmed sum, 90 % quantile and count, and totals.
 
     The interval runs between order statistics (binomial ranks); where rows of one account lie on the same
     side of the median more often than chance, Woodruff's design effect widens it. Rows are counted per value
-    first: ranks are running sums of these counts.
+    first: ranks are running sums of these counts. Rows without a value count for the `totals` only.
     """
-    texts = {f"_key{i}": nw.col(name).cast(nw.String).fill_null(MISSING) for i, name in enumerate(x.keys)}
-    rows = x.keep(~nw.col(value).is_null()).rows.with_columns(**texts)
+    schema = x.rows.collect_schema()
+    keys = {f"_key{i}": _without_null(name, schema[name]) for i, name in enumerate(x.by)} or {
+        "_key0": nw.lit(1)
+    }
+    rows = x.rows.with_columns(**keys)
     if cluster:
-        rows = once(rows.select(*together((*x.keys, *texts), (*cluster, value))))
-    counts = _ranked(rows, (*x.keys, *texts), value)
+        used = [part[0] for part in totals.values() if part != "len"]
+        rows = once(rows.select(*together((*x.by, *keys), (*cluster, value, *used))))
+    counts = _ranked(rows, (*x.by, *keys), value, totals)
     n, last, first = nw.col("_n"), nw.col("_last"), nw.col("_first")
     counts = counts.with_columns(_reach=n.cast(nw.Float64) * Z95**2)
     if cluster:
-        counts = _widened(counts, rows, list(texts), value, cluster)
+        counts = _widened(counts, rows, list(keys), value, cluster)
     below, above = n + 1 - 2 * first, 2 * last - n - 1  # distance from the middle rank, twice
     cut = floored(n, 10)
     upper = nw.when(last < n - cut).then(last).otherwise(n - cut)
@@ -127,7 +131,9 @@ def spread(x: Facts, value: str, *, cluster: Cluster = ()) -> pd.DataFrame:
     )
     parts: dict[str, Part] = {name: (f"_{name}", "max") for name in RANKS}
     parts |= {"low": ("_low", "max"), "high": ("_high", "min"), "kept": ("_kept", "sum")}
-    table = x.finish(small(summarise(counts, x.by, **parts, whole=("_whole", "sum"), n=("_c", "sum"))))
+    parts |= {name: (f"_{name}_part", _of_parts(part)) for name, part in totals.items()}
+    parts |= {"whole": ("_whole", "sum"), "n": ("_c", "sum")}
+    table = x.known(summarise(counts, x.by, **parts), sums=sums_of(parts))
     part = (9 * (table["n"] - 1) % 10) / 10
     return table.assign(
         median=(table["mid"] + table["mid2"]) / 2,
@@ -136,13 +142,23 @@ def spread(x: Facts, value: str, *, cluster: Cluster = ()) -> pd.DataFrame:
     ).drop(columns=[*RANKS, "whole"])
 
 
+def _without_null(name: str, dtype: Any) -> nw.Expr:
+    """A group as a column to join on: NULL is equal to nothing."""
+    if dtype == nw.Int64:
+        return nw.col(name).fill_null(NO_NUMBER)
+    return nw.col(name).cast(nw.String).fill_null(MISSING)
+
+
+NO_NUMBER = -(2**62)
+"""In place of a missing whole number: none that a group can have."""
 RANKS = ("mid", "mid2", "ninth", "ninth2")
 """The values at the middle ranks, (n + 1) // 2 and n // 2 + 1, and at those around nine tenths."""
 
 
-def _ranked(rows: Rows, keys: Sequence[str], value: str) -> Rows:
+def _ranked(rows: Rows, keys: Sequence[str], value: str, totals: dict[str, Part]) -> Rows:
     """One row per value with its count, its first and last rank in its group, and itself where a rank of `RANKS` is."""
-    counts = summarise(rows, (*keys, value), _c="len").with_columns(
+    parts = {f"_{name}_part": part for name, part in totals.items()}
+    counts = summarise(rows, (*keys, value), _c=(value, "count"), **parts).with_columns(
         _last=nw.col("_c").cum_sum().over(*keys, order_by=value).cast(nw.Int64),
         _n=nw.col("_c").sum().over(*keys).cast(nw.Int64),
     )
@@ -161,12 +177,13 @@ def _widened(counts: Rows, rows: Rows, keys: list[str], value: str, cluster: Clu
     """With `_reach`, how far (squared) from the middle rank a row must be, where accounts keep to one side of it."""
     counts = once(counts)
     middle = summarise(counts, keys, _lower=("_mid", "max"), _upper=("_mid2", "max"))
-    rows = joined(rows.select(*keys, *cluster, value), middle, on=keys)
+    rows = rows.filter(~nw.col(value).is_null()).select(*keys, *cluster, value)
+    rows = joined(rows, middle, on=keys)
     double, both = 2 * nw.col(value), nw.col("_lower") + nw.col("_upper")
     rows = rows.with_columns(_side=flag(double > both) - flag(double < both))
     sides = summarise(rows, (*keys, *cluster), _side=("_side", "sum"))
     sides = sides.with_columns(_square=(nw.col("_side") * nw.col("_side")).cast(nw.Float64))
-    counts = joined(counts, summarise(sides, keys, _spread=("_square", "sum")), on=keys)
+    counts = joined(counts, summarise(sides, keys, _spread=("_square", "sum")), keys, "left")
     wide = nw.col("_spread") * Z95**2
     return counts.with_columns(_reach=nw.when(wide > nw.col("_reach")).then(wide).otherwise(nw.col("_reach")))
 

@@ -14,8 +14,36 @@ NAME = r'("(?:[^"]|"")*")'
 
 
 def shortened(statement: str) -> str:
-    """The statement in DuckDB's own words for lists of values and numbers of days."""
-    return with_in(with_days(statement))
+    """The statement in DuckDB's own words for lists of values, numbers of days and places in an order."""
+    return with_places(with_in(with_days(statement)))
+
+
+def with_places(statement: str) -> str:
+    """The statement with `row_number()` for the running count of `COUNTED`; an order by one column has no NULL in it.
+
+    DuckDB then keeps only the first rows of each group, where it would sort all of them.
+
+    >>> window = 'partition by "a" order by "b" asc nulls {}'
+    >>> with_places(f'count("_counted") over ({window.format("first")} rows between unbounded preceding and 0 following)')
+    'row_number() over (partition by "a" order by "b" asc nulls last)'
+    >>> with_places('count("_counted") over (order by "b" asc, "c" asc rows between unbounded preceding and 0 following)')
+    'row_number() over (order by "b" asc, "c" asc)'
+    """
+    return _RUNNING.sub(
+        r"row_number() over (\1)",
+        _PLACED.sub(r"row_number() over (\1 order by \2 asc nulls last)", statement),
+    )
+
+
+COUNTED = "_counted"
+"""A column of ones, in frames that have no NULL in what they are ordered by."""
+_PLACED = re.compile(
+    rf'count\("{COUNTED}"\) over \((partition by [^()]*?) order by ("[^"]+") asc nulls first'
+    r" rows between unbounded preceding and 0 following\)"
+)
+_RUNNING = re.compile(
+    rf'count\("{COUNTED}"\) over \(([^()]*) rows between unbounded preceding and 0 following\)'
+)
 
 
 def with_days(statement: str) -> str:

@@ -56,7 +56,7 @@ def versions(
         fiscal_year_start=fiscal_year_start,
     )
     start, end = _ends(x)
-    x = x.keep(_begun(x, as_of))
+    x = x.keep(begun(x, as_of))
     return x.mark(_from=day_number(start), _to=day_number(end).fill_null(FOREVER))
 
 
@@ -67,16 +67,23 @@ def _ends(x: Facts) -> tuple[str, str]:
     return first, after
 
 
-def _begun(x: Facts, day: Day) -> nw.Expr:
+def begun(x: Facts, day: Day) -> nw.Expr:
+    """True for spans that had begun by the end of a day: compares dates, for filters that many spans go through."""
     start = _ends(x)[0]
     return nw.col(start) < literal(day + timedelta(days=1), x.rows.collect_schema()[start])
 
 
-def stood(x: Facts, day: Day) -> nw.Expr:
-    """As `held`, by comparing dates: for filters that many spans go through."""
+def lasting(x: Facts, day: Day) -> nw.Expr:
+    """True for spans that had not ended by the end of a day; compares dates as `begun`."""
     end = _ends(x)[1]
-    after = nw.col(end) >= literal(day + timedelta(days=1), x.rows.collect_schema()[end])
-    return _begun(x, day) & (after | nw.col(end).is_null())
+    return (nw.col(end) >= literal(day + timedelta(days=1), x.rows.collect_schema()[end])) | nw.col(
+        end
+    ).is_null()
+
+
+def stood(x: Facts, day: Day) -> nw.Expr:
+    """As `held`, by comparing dates."""
+    return begun(x, day) & lasting(x, day)
 
 
 def no_words(groups: Iterable[str], function: str) -> None:

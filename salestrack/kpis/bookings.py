@@ -13,7 +13,7 @@ import pandas as pd
 from salestrack.kpis._against import Against, Pair, pair
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import flag, masked_sum
+from salestrack.kpis._frames import Part, flag, masked_sum, smalls, summarise
 from salestrack.kpis._money import CENTS, hundredths, with_cents
 from salestrack.kpis._periods import MONTHS
 from salestrack.kpis._results import divided, layout, note, outer
@@ -149,12 +149,13 @@ def revenue_growth(
     now = _won_value(deals, by, spans.now, fiscal_year_start)
     then = _won_value(deals, by, spans.then, fiscal_year_start)
     then = then.mark(**spans.moved(then.words))
-    new = now.also_by("_currency").totals(
-        value=("_value", "sum"), n=("_won", "sum"), own=("_own", "sum"), native=("_native", "sum")
+    each, earlier = now.also_by("_currency"), then.also_by("_currency")
+    sums: dict[str, Part] = {"own": ("_own", "sum"), "native": ("_native", "sum")}
+    tables = smalls(
+        summarise(each.rows, each.by, value=("_value", "sum"), n=("_won", "sum"), **sums),
+        summarise(earlier.rows, earlier.by, before=("_value", "sum"), previous_n=("_won", "sum"), **sums),
     )
-    old = then.also_by("_currency").totals(
-        before=("_value", "sum"), previous_n=("_won", "sum"), own=("_own", "sum"), native=("_native", "sum")
-    )
+    new, old = each.finish(tables[0]), earlier.finish(tables[1])
     new = _at_previous_rates(new, old, list(now.words), _converts(now))
     table = outer(
         _collapsed(new.drop(columns=["own", "native"]), now.by),
@@ -190,6 +191,7 @@ def _won_value(deals: Any, by: By, span: Period, fiscal_year_start: int) -> Fact
             fiscal_year_start=fiscal_year_start,
         )
     )
+    x = x if x.by else x.keep(WON)  # no group is lost
     if not _converts(x):
         nothing = nw.lit(0).cast(nw.Int64)
         x = x.mark(_value=masked_sum(WON, CENTS), _won=flag(WON), _own=nothing, _native=nothing)

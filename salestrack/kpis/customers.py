@@ -6,16 +6,18 @@ from datetime import date
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 
 from salestrack.errors import KpiError
 from salestrack.kpis._acquisition import collapsed, lag_of, new_customers, spent, whole_months, won_by_month
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts, group_names
-from salestrack.kpis._frames import Part, flag, frame, masked_sum, small, summarise
+from salestrack.kpis._frames import Part, Rows, flag, frame, masked_sum, small, smalls, summarise
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import day_number
 from salestrack.kpis._results import Cluster, cluster_of, divided, layout, note, outer, together
+from salestrack.kpis._sql import COUNTED
 from salestrack.kpis._survival import checked_day
 from salestrack.periods import PeriodLike, month_index
 from salestrack.stats.intervals import net_promoter
@@ -176,13 +178,13 @@ def net_promoter_score(
     0          2           1                25.0
     """
     x = _answers(surveys, by, period, fiscal_year_start)
-    sent = _checked(
-        x.totals(
-            sent=("_sent", "sum"), back=("_back", "sum"), n="len", low=("score", "min"), high=("score", "max")
-        )
-    )
-    x, cluster = cluster_of(_latest(x.keep(~nw.col("score").is_null())), "response_id")
-    table = x.dated(outer(sent, _scores(x, cluster), x.by))
+    sums: dict[str, Part] = {"sent": ("_sent", "sum"), "back": ("_back", "sum")}
+    sent = summarise(x.rows, x.by, **sums, least=("score", "min"), most=("score", "max"))
+    given, cluster = cluster_of(_latest(x.keep(~nw.col("score").is_null())), "response_id")
+    asked, scores = smalls(sent, _scores(given, cluster))
+    _check(asked)
+    table = outer(x.finish(asked.drop(columns=["least", "most"])), x.finish(scores), x.by)
+    table = x.dated(table.assign(effect=_effect(table) if cluster else 1.0))
     score = 100 * divided(table["promoters"] - table["detractors"], table["n"])
     low, high = net_promoter(table["promoters"], table["detractors"], table["n"], table["effect"])
     table = table.assign(
@@ -234,39 +236,36 @@ def _answers(surveys: Any, by: By, period: PeriodLike | None, fiscal_year_start:
     return x.mark(_day=day_number(day[0]) if day[:1] == ["responded_at"] else nw.lit(0).cast(nw.Int64))
 
 
-def _checked(sent: pd.DataFrame) -> pd.DataFrame:
-    """What was sent and came back; scores outside 0 to 10 are refused."""
-    low, high = sent["low"].min(), sent["high"].max()
+def _check(sent: pd.DataFrame) -> None:
+    """Scores outside 0 to 10 are refused."""
+    low, high = sent["least"].min(), sent["most"].max()
     if low < 0 or high > 10:
         raise KpiError.bad_rows(
             "net_promoter_score", f"scores run from {low:g} to {high:g}", "give answers from 0 to 10"
         )
-    return sent.drop(columns=["n", "low", "high"])
 
 
 def _latest(x: Facts) -> Facts:
     """One answer per person and group: the latest; of several on one day the lowest."""
     if "contact_id" not in x.columns:
         return x
-    x = x.mark(_since=-nw.col("_day").fill_null(-(10**6)))
-    latest_first = nw.col("_since").cum_count().over(*x.keys, "contact_id", order_by=["_since", "score"])
+    x = x.mark(_since=-nw.col("_day").fill_null(-(10**6)), **{COUNTED: nw.lit(1)})
+    latest_first = nw.col(COUNTED).cum_count().over(*x.by, "contact_id", order_by=["_since", "score"])
     x = x.mark(_nth=latest_first.cast(nw.Int64))
     return x.keep(nw.col("contact_id").is_null() | (nw.col("_nth") == 1))
 
 
-def _scores(x: Facts, cluster: Cluster) -> pd.DataFrame:
-    """What the answers count as, and the `effect`: variance of the score by accounts over that of independent answers, at
-    least 1.
-    """
+def _scores(x: Facts, cluster: Cluster) -> Rows:
+    """What the answers count as, and over accounts the sums of squares that `_effect` needs."""
     parts: dict[str, Part] = {name: (name, "sum") for name in ("_up", "_mid", "_down")}
     rows = (
-        summarise(x.rows, together(x.keys, cluster), **parts, _b="len")
+        summarise(x.rows, together(x.by, cluster), **parts, _b="len")
         if cluster
         else x.mark(_b=nw.lit(1).cast(nw.Int64)).rows
     )
     t, b = nw.col("_up") - nw.col("_down"), nw.col("_b")
     squares: dict[str, Part] = {name: (name, "sum") for name in ("_tt", "_tb", "_bb")}
-    sums = summarise(
+    return summarise(
         rows.with_columns(_tt=t * t, _tb=t * b, _bb=b * b),
         x.by,
         promoters=("_up", "sum"),
@@ -275,9 +274,13 @@ def _scores(x: Facts, cluster: Cluster) -> pd.DataFrame:
         n=("_b", "sum"),
         **squares,
     )
-    table = x.finish(small(sums))
-    mean = (table["promoters"] - table["detractors"]) / table["n"].where(table["n"] > 0)
-    between = table["_tt"] - 2 * mean * table["_tb"] + mean**2 * table["_bb"]
-    alone = table["promoters"] + table["detractors"] - mean**2 * table["n"]
-    effect = (between / alone.where(alone > 0)).clip(lower=1.0).fillna(1.0) if cluster else 1.0
-    return table.drop(columns=list(squares)).assign(effect=effect)
+
+
+def _effect(table: pd.DataFrame) -> Any:
+    """Variance of the score by accounts over that of independent answers, at least 1."""
+    names = ("promoters", "detractors", "n", "_tt", "_tb", "_bb")
+    up, down, n, tt, tb, bb = (table[name].to_numpy(dtype=float) for name in names)
+    mean = (up - down) / np.where(n > 0, n, np.nan)
+    alone = up + down - mean**2 * n
+    effect = (tt - 2 * mean * tb + mean**2 * bb) / np.where(alone > 0, alone, np.nan)
+    return np.nan_to_num(np.maximum(effect, 1.0), nan=1.0)

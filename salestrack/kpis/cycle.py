@@ -105,7 +105,8 @@ def sales_cycle(
         _at=nw.when(~days.is_null()).then(at(days, way)).otherwise(nw.lit(OPEN)).cast(nw.Int64),
     )
     table = whole(per_curve(x, _closed), "n", "lost", "negative")
-    table = beside(table, spread(x, "_won_days", cluster=cluster).drop(columns="n"), x)
+    won_days = spread(x.keep(~nw.col("_won_days").is_null()), "_won_days", cluster=cluster)
+    table = beside(table, won_days.drop(columns="n"), x)
     table = table.assign(sales_cycle=table["median"], note=note(table["median"]))
     for name in ("sales_cycle", "low", "high", "p90", "mean", "days_to_lost"):
         table[name] = table[name].astype("float64")

@@ -107,7 +107,7 @@ def attainment_distribution(
 
 
 def _figures(reps: pd.DataFrame) -> dict[str, float]:
-    counts = reps["counts"].to_numpy(dtype=bool)
+    counts = reps["n"].to_numpy(dtype=bool)
     credited, quota = (reps[c].to_numpy(dtype=float)[counts] for c in ("credited", "quota"))
     share = np.sort(credited / quota)
     n = len(share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
 
@@ -13,9 +14,9 @@ import pandas as pd
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts, group_names, named_groups
-from salestrack.kpis._frames import Rows, flag, frame, small, stacked, summarise
+from salestrack.kpis._frames import Part, Rows, flag, frame, once, small, smalls, stacked, summarise
 from salestrack.kpis._joining import joined
-from salestrack.kpis._landmark import dated, done, once
+from salestrack.kpis._landmark import dated, done, merged
 from salestrack.kpis._periods import day_number, month_word, number_of, word_start
 from salestrack.kpis._results import divided, note
 from salestrack.kpis._survival import checked_day, day_known, whole
@@ -99,25 +100,26 @@ def activity_rate(
         activities, day, key, function=name, period=period, fiscal_year_start=fiscal_year_start,
         by=words if per == "deal_day" else groups,
     )  # fmt: skip
-    acts = acts.mark(**_ways(acts))
+    acts = acts.mark(_way=_way(acts))
     if per == "deal_day":
         spans = _deals(deals, names, day, fiscal_year_start)
-        counted = _counted(_of_open_deals(acts, spans), groups, fiscal_year_start)
-        changes = spans.finish(small(_changes(spans)))
+        counts, changed = smalls(_counts(_of_open_deals(acts, spans), groups), _changes(spans))
+        changes = spans.finish(changed)
     else:
-        counted = _counted(
-            once(acts.rows, *groups, "activity_type", "_day", "_out", "_in"), groups, fiscal_year_start
-        )
+        counts = small(_counts(merged(acts.rows, *groups, "activity_type", "_day", "_way"), groups))
         changes = _reps(rep_assignments, acts, names)
+    counted = Facts(acts.rows, (*groups, "activity_type"), name, fiscal_year_start).finish(counts)
     cells = _cells(words, _bounds(counted["first"], period, day, fiscal_year_start), fiscal_year_start)
     exposed = (_open_days if per == "deal_day" else _working_days)(changes, cells, names)
     return _rates(counted, exposed, groups)
 
 
-def _ways(acts: Facts) -> dict[str, nw.Expr]:
-    """1 in `_out` and `_in` for outbound and inbound activities."""
-    way = nw.col("direction").cast(nw.String).fill_null("") if "direction" in acts.columns else nw.lit("")
-    return {"_out": flag(way == "outbound"), "_in": flag(way == "inbound")}
+def _way(acts: Facts) -> nw.Expr:
+    """1 for outbound, 2 for inbound activities, 0 for others."""
+    if "direction" not in acts.columns:
+        return nw.lit(0)
+    way = nw.col("direction").cast(nw.String)
+    return flag(way == "outbound") + 2 * flag(way == "inbound")
 
 
 def _deals(deals: Any, names: Sequence[str], as_of: date, fiscal_year_start: int) -> Facts:
@@ -132,27 +134,23 @@ def _deals(deals: Any, names: Sequence[str], as_of: date, fiscal_year_start: int
         _first=day_number(born),
         _last=day_known(closed, as_of, x.columns).fill_null(number_of(as_of)),
     )
-    return x.keep((nw.col("_first") <= number_of(as_of)) & (nw.col("_last") >= nw.col("_first")) & ~unknown)
+    x = x.keep((nw.col("_first") <= number_of(as_of)) & (nw.col("_last") >= nw.col("_first")) & ~unknown)
+    return replace(x, rows=once(x.rows.select("deal_id", "_first", "_last", *x.by)))
 
 
 def _of_open_deals(acts: Facts, spans: Facts) -> Rows:
     """Activities on days that their deal was open, with the deal's groups, each once."""
-    wanted = [
-        c for c in ("activity_id", "deal_id", "activity_type", "_day", "_out", "_in") if c in acts.columns
-    ]
-    rows = joined(
-        acts.rows.select(*wanted, *acts.by),
-        spans.rows.select("deal_id", "_first", "_last", *spans.by),
-        "deal_id",
-    )
+    wanted = [c for c in ("activity_id", "deal_id", "activity_type", "_day", "_way") if c in acts.columns]
+    rows = joined(acts.rows.select(*wanted, *acts.by), spans.rows, "deal_id")
     rows = rows.filter((nw.col("_day") >= nw.col("_first")) & (nw.col("_day") <= nw.col("_last")))
-    return once(rows, "deal_id", "activity_type", "_day", "_out", "_in", *acts.by, *spans.by)
+    return merged(rows, "deal_id", "activity_type", "_day", "_way", *acts.by, *spans.by)
 
 
-def _counted(rows: Rows, groups: Sequence[str], fiscal_year_start: int) -> pd.DataFrame:
-    """Activities per group and type."""
-    x = Facts(rows, (*groups, "activity_type"), "activity_rate", fiscal_year_start)
-    return x.totals(activities="len", outbound=("_out", "sum"), inbound=("_in", "sum"), first=("_day", "min"))
+def _counts(rows: Rows, groups: Sequence[str]) -> Rows:
+    """Activities per group and type, and the day of the first one."""
+    rows = rows.with_columns(_out=flag(nw.col("_way") == 1), _in=flag(nw.col("_way") == 2))
+    sums: dict[str, Part] = {"outbound": ("_out", "sum"), "inbound": ("_in", "sum")}
+    return summarise(rows, (*groups, "activity_type"), activities="len", **sums, first=("_day", "min"))
 
 
 def _changes(spans: Facts) -> Rows:

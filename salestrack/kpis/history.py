@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import narwhals as nw
@@ -12,13 +12,25 @@ import pandas as pd
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts
-from salestrack.kpis._frames import Part, Rows, flag, masked, masked_sum, small, summarise
+from salestrack.kpis._frames import Part, Rows, flag, masked, masked_sum, once, small, smalls, summarise
 from salestrack.kpis._joining import joined
 from salestrack.kpis._money import CENTS, hundredths
 from salestrack.kpis._periods import day_number, number_of
 from salestrack.kpis._results import divided, layout, note, proportion
 from salestrack.kpis._survival import Figures, checked_day, per_group
-from salestrack.kpis._versions import FOREVER, LOST, OPEN, WON, Rates, day_before, held, priced, versions
+from salestrack.kpis._versions import (
+    FOREVER,
+    LOST,
+    OPEN,
+    WON,
+    Rates,
+    begun,
+    day_before,
+    held,
+    lasting,
+    priced,
+    versions,
+)
 from salestrack.periods import Period, PeriodLike
 
 
@@ -88,33 +100,30 @@ def pipeline_created(
         fiscal_year_start=fiscal_year_start,
     )
     x, rates = priced(x, exchange_rates)
-    sums = _first_and_now(x, rates, today)
-    sums = sums.assign(first=sums["first"] * _rate_of(sums, rates))
-    columns = ["first", "now", "n", "without_amount", "deleted"]
-    table = (
-        sums.groupby(list(x.by), dropna=False)[columns].sum().reset_index()
-        if x.by
-        else _one_row(sums[columns])
+    whole, firsts = _now_and_first(x, rates, today)
+    firsts["first"] *= _rate_of(firsts, rates)
+    table = _summed(whole, firsts, x)
+    table = x.finish(table)
+    table = table.assign(
+        pipeline_created=table["first"] / 100,
+        value_now=table["now"] / 100,
+        without_amount=table["n"] - table["known"],
+        deleted=table["n"] - table["alive"],
     )
-    table = x.finish(table.astype({"n": "int64", "without_amount": "int64", "deleted": "int64"}))
-    table = table.assign(pipeline_created=table["first"] / 100, value_now=table["now"] / 100)
     return layout(table, x, "pipeline_created", "value_now", "n", "without_amount", "deleted")
 
 
-def _first_and_now(x: Facts, rates: Rates, today: date) -> pd.DataFrame:
-    """Hundredths of the currency by group, currency and day on which the first amount became known."""
+def _now_and_first(x: Facts, rates: Rates, today: date) -> list[pd.DataFrame]:
+    """The deals of each group and what they are worth now; and hundredths of the currency by group, currency and day
+    (`_from`) on which the first amount became known."""
     own, code = (
         (CENTS, nw.lit("")) if rates.table.empty else ("_own", nw.col("currency_code").cast(nw.String))
     )
     x = x.mark(_own=hundredths("amount")) if own == "_own" else x
     now, alive = held(number_of(today)), OPEN | WON | LOST
     value = nw.when(now & OPEN).then(rates.cents(today)).when(now & alive).then(rates.booked(x, today))
-    x = x.mark(
-        _known=masked(~nw.col(own).is_null() & alive & ~code.is_null(), "valid_from"),
-        _now=value,
-        _code=code,
-        _alive=flag(now & alive),
-    )
+    known = ~nw.col(own).is_null() & alive & ~code.is_null()
+    x = x.mark(_known=masked(known, "valid_from"), _now=value, _alive=flag(now & alive))
     deals = summarise(
         x.rows,
         ("deal_id",),
@@ -124,22 +133,13 @@ def _first_and_now(x: Facts, rates: Rates, today: date) -> pd.DataFrame:
         _alive=("_alive", "max"),
         **{word: (word, "max") for word in x.words},
     )
-    deals = _with_first_groups(x, deals)
-    counted = deals.with_columns(_none=flag(nw.col("_since").is_null()), _gone=1 - nw.col("_alive"))
+    deals = once(_with_first_groups(x, deals))
     whole = summarise(
-        counted,
-        x.by,
-        now=("_now", "sum"),
-        n="len",
-        without_amount=("_none", "sum"),
-        deleted=("_gone", "sum"),
+        deals, x.by, now=("_now", "sum"), n="len", known=("_since", "count"), alive=("_alive", "sum")
     )
-    known = x.rows.select("deal_id", "_from", "_code", own, _since="_known")
-    firsts = joined(known, deals.select("deal_id", "_since", *x.by), on=["deal_id", "_since"])
-    amounts = summarise(firsts, (*x.by, "_code", "_from"), first=(own, "sum"))
-    return pd.concat([small(whole), small(amounts).rename(columns={"_from": "_day"})]).fillna(
-        {"now": 0, "n": 0, "without_amount": 0, "deleted": 0, "first": 0}
-    )
+    amounts = x.rows.select("deal_id", "_from", own, _code=code, _since="_known")
+    firsts = joined(amounts, deals.select("deal_id", "_since", *x.by), on=["deal_id", "_since"])
+    return smalls(whole, summarise(firsts, (*x.by, "_code", "_from"), first=(own, "sum")))
 
 
 def _with_first_groups(x: Facts, deals: Rows) -> Rows:
@@ -156,16 +156,18 @@ def _with_first_groups(x: Facts, deals: Rows) -> Rows:
     return joined(deals, summarise(begun, ("deal_id",), **first), on="deal_id")
 
 
-def _rate_of(sums: pd.DataFrame, rates: Rates) -> pd.Series[float]:
+def _rate_of(firsts: pd.DataFrame, rates: Rates) -> pd.Series[float] | float:
     """The rate of the currency and day of each row; 1 where all is in one currency."""
-    if rates.table.empty:
-        return pd.Series(1, index=sums.index)
-    days = sums["_day"].fillna(0).astype("int64")
-    return rates.of(sums["_code"].astype(str), days).where(sums["first"] != 0, 1.0)
+    return 1.0 if rates.table.empty else rates.of(firsts["_code"], firsts["_from"])
 
 
-def _one_row(table: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame({column: [table[column].sum()] for column in table})
+def _summed(whole: pd.DataFrame, firsts: pd.DataFrame, x: Facts) -> pd.DataFrame:
+    """The deals of each group with their first amounts."""
+    by = list(x.by)
+    if not by:
+        return whole.assign(first=firsts["first"].sum()).fillna({"now": 0})
+    sums = firsts.groupby(by, dropna=False)["first"].sum().reset_index()
+    return whole.merge(sums, on=by, how="left").fillna({"now": 0, "first": 0})
 
 
 @card(
@@ -287,14 +289,15 @@ _PUSH_SUMS: dict[str, Any] = {
 def _both_ends(x: Facts, rates: Rates, span: Period, end: date) -> Facts:
     """One row per deal open at the start, with its expected close then and its state at the end."""
     first, last = number_of(day_before(span.start)), number_of(end)
-    x = x.keep((nw.col("_to") > first - 2) & (OPEN | (nw.col("_from") > first)))
+    eve = day_before(span.start)
+    x = x.keep(lasting(x, eve - timedelta(days=2)) & (OPEN | ~begun(x, eve)))
     schema = x.rows.collect_schema()
     start, stop = (_minute(c, schema[c]) for c in ("valid_from", "valid_to"))
     x = x.mark(
         _due=day_number("expected_close_date").fill_null(FOREVER),
         _start=start,
         _stop=stop.fill_null(FOREVER * 1440),
-        _cents=rates.cents(day_before(span.start)),
+        _cents=rates.cents(eve),
     ).mark(_start=masked(OPEN, "_start"), _stop=masked(OPEN, "_stop"))
     x = x.mark(
         _set=nw.col("_start").min().over("deal_id", "_due"),

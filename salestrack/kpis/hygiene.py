@@ -13,7 +13,7 @@ import pandas as pd
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts
-from salestrack.kpis._frames import Rows, flag, frame, masked, masked_sum, small, summarise
+from salestrack.kpis._frames import Part, Rows, flag, foremost, frame, masked, once, small, summarise
 from salestrack.kpis._joining import joined
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import day_number, last_day, number_of
@@ -279,13 +279,10 @@ def concentration(
     x = with_cents(x).keep(nw.col("status") == status)
     if status == "won" and "closed_date" in x.columns:
         x = x.keep(nw.col("closed_date").is_null() | (day_number("closed_date") <= number_of(today)))
-    x = x.mark(_none=flag(nw.col(CENTS).is_null()))
     owner: Cluster = ()
     if unit == "account":
         x, owner = cluster_of(x, "deal_id")
-    table = x.finish(small(_shares(x, owner)))
-    for column in ("value", "top1", "top5", "squares"):
-        table[column] = table[column].fillna(0)
+    table = _shares(x, owner)
     index = divided(table["squares"], table["value"].astype(float) ** 2)
     table = table.assign(
         value=table["value"] / 100,
@@ -311,28 +308,26 @@ def concentration(
     )
 
 
-def _shares(x: Facts, owner: Cluster) -> Rows:
+def _shares(x: Facts, owner: Cluster) -> pd.DataFrame:
     """Per group the sums over customers or deals of what is above 0."""
-    rows = x.rows.with_columns(_one=masked_sum(~nw.col(CENTS).is_null(), CENTS))
+    rows = x.rows.select(*together(x.keys, owner), CENTS, _none=flag(nw.col(CENTS).is_null()))
     if owner:
-        rows = summarise(rows, together(x.keys, owner), _one=("_one", "sum"), _none=("_none", "sum"))
-    rows = rows.with_columns(_size=masked(nw.col("_one") > 0, "_one"))
-    rows = rows.with_columns(_down=-nw.col("_size"), _float=nw.col("_size").cast(nw.Float64))
-    rows = rows.with_columns(
-        _square=nw.col("_float") * nw.col("_float"),
-        _rank=nw.col("_down").cum_count().over(*x.keys, order_by="_down").cast(nw.Int64),
-    )
-    rows = rows.with_columns(_top=masked_sum(nw.col("_rank") <= 5, "_size"))
-    return summarise(
-        rows,
+        sums: dict[str, Part] = {CENTS: (CENTS, "sum"), "_none": ("_none", "sum")}
+        rows = summarise(rows, together(x.keys, owner), **sums)
+    rows = once(rows.with_columns(_size=masked(nw.col(CENTS) > 0, CENTS)))
+    size = nw.col("_size").cast(nw.Float64)
+    totals = summarise(
+        rows.with_columns(_square=size * size),
         x.by,
         value=("_size", "sum"),
         top1=("_size", "max"),
-        top5=("_top", "sum"),
         squares=("_square", "sum"),
         without_amount=("_none", "sum"),
         n=("_size", "count"),
     )
+    largest = foremost(rows.with_columns(_down=-nw.col("_size")), x.keys, "_down", 5)
+    figures = ("value", "top1", "top5", "squares", "without_amount", "n")
+    return x.known(totals, summarise(largest, x.by, top5=("_size", "sum")), sums=figures)
 
 
 def _known(status: str, unit: str, function: str) -> None:

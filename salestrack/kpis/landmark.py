@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
@@ -14,9 +14,19 @@ import pandas as pd
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts, named_groups
-from salestrack.kpis._frames import Rows, flag, masked_sum, small, stacked, summarise
+from salestrack.kpis._frames import (
+    Part,
+    Rows,
+    flag,
+    masked_sum,
+    once,
+    small,
+    smalls,
+    stacked,
+    summarise,
+)
 from salestrack.kpis._joining import joined
-from salestrack.kpis._landmark import at_landmark, done, once, until_landmark
+from salestrack.kpis._landmark import at_landmark, beside_deals, done, merged, until_landmark
 from salestrack.kpis._results import layout, proportion
 from salestrack.kpis._survival import Figures, checked_day, checked_horizon, per_group, whole
 from salestrack.periods import PeriodLike
@@ -110,13 +120,14 @@ def activity_association(
     """
     name, day = "activity_association", checked_day(as_of, "activity_association")
     landmark, horizon = _window(landmark_days, name), checked_horizon(horizon_days, name)
-    x, strata = at_landmark(
+    every, counts, strata = at_landmark(
         deals, day, landmark, horizon, adjust,
         function=name, by=by, period=period, fiscal_year_start=fiscal_year_start,
     )  # fmt: skip
-    x = _with_accounts(x)
-    base = x.finish(small(_population(x, strata)))
-    hits = x.finish(small(_exposures(activities, deals, x, strata, day, landmark)))
+    every = _with_accounts(every, counts, strata)
+    x = every.keep(nw.col("_counts") == 1)
+    made = smalls(_population(x, strata), _exposures(activities, every, strata, day, landmark))
+    base, hits = (x.finish(table) for table in made)
     parts = [_associations(base, hits, kind, x.by, strata) for kind in _types(hits)]
     table = pd.concat(parts or [_associations(base, hits, "", x.by, strata).iloc[:0]], ignore_index=True)
     table["q"] = benjamini_hochberg(table["p"])
@@ -192,10 +203,11 @@ def multi_threading(
     """
     name, day = "multi_threading", checked_day(as_of, "multi_threading")
     landmark, horizon = _window(landmark_days, name), checked_horizon(horizon_days, name)
-    x, strata = at_landmark(
+    every, among, strata = at_landmark(
         deals, day, landmark, horizon, adjust,
         function=name, by=by, period=period, fiscal_year_start=fiscal_year_start,
     )  # fmt: skip
+    x = every.keep(among)
     met = _met(activities, activity_participants, x, day, landmark)
     people = summarise(met, ("deal_id",), _people="len")
     x = Facts(joined(x.rows, people, "deal_id", "left"), x.by, name, fiscal_year_start)
@@ -217,69 +229,55 @@ def _window(days: int, function: str) -> int:
     return int(days)
 
 
-def _with_accounts(x: Facts) -> Facts:
-    """With the account as text (`_account`), and 1 in `_placed` where there is one."""
+def _with_accounts(x: Facts, counts: nw.Expr, strata: Sequence[str]) -> Facts:
+    """With the account as text (`_account`), and 1 in `_placed` where there is one, in `_counts` where the deal counts."""
     account = nw.col("account_id") if "account_id" in x.columns else nw.lit(None)
-    x = x.mark(_account=account.cast(nw.String))
-    return x.mark(_placed=flag(~nw.col("_account").is_null() & (nw.col("_followed") == 1)))
+    x = x.mark(_account=account.cast(nw.String), _counts=flag(counts))
+    x = x.mark(
+        _followed=nw.col("_followed") * nw.col("_counts"),
+        _placed=flag(~nw.col("_account").is_null()) * nw.col("_followed") * nw.col("_counts"),
+        _young=nw.col("_n") - nw.col("_followed") + 1 - nw.col("_old"),
+    )
+    flags = ("_counts", "_followed", "_won", "_placed", "_young", "_gone")
+    columns = dict.fromkeys((*x.by, *strata, "deal_id", "_account", "_born", *flags))
+    return replace(x, rows=once(x.rows.select(*columns)))
 
 
 def _population(x: Facts, strata: Sequence[str]) -> Rows:
     """Per group and stratum the deals, those won, the same of deals with an account, and who is left out."""
-    x = x.mark(
-        _young=nw.col("_n") - nw.col("_followed") + flag(nw.col("_old") == 0),
-        _placed_won=masked_sum(nw.col("_placed") == 1, "_won"),
-    )
-    return summarise(
-        x.rows,
-        (*x.by, *strata),
-        n=("_followed", "sum"),
-        won=("_won", "sum"),
-        placed=("_placed", "sum"),
-        placed_won=("_placed_won", "sum"),
-        too_young=("_young", "sum"),
-        left_out=("_gone", "sum"),
-    )
+    x = x.mark(_placed_won=nw.col("_placed") * nw.col("_won"))
+    columns = {"n": "followed", "too_young": "young", "left_out": "gone"}
+    columns |= {name: name for name in ("won", "placed", "placed_won")}
+    sums: dict[str, Part] = {name: (f"_{column}", "sum") for name, column in columns.items()}
+    return summarise(x.rows, (*x.by, *strata), **sums)
 
 
-def _exposures(
-    activities: Any, deals: Any, x: Facts, strata: Sequence[str], as_of: date, landmark: int
-) -> Rows:
+def _exposures(activities: Any, x: Facts, strata: Sequence[str], as_of: date, landmark: int) -> Rows:
     """Deals per group, stratum, window (0 up to the landmark, 1 before creation), type and number of them."""
-    acts = done(activities, as_of, "deal_id", function=x.function)
-    followed = x.keep(nw.col("_followed") == 1)
-    early = once(until_landmark(acts.rows, followed, landmark), "deal_id", "activity_type")
-    hits = summarise(early, ("deal_id", "activity_type"), _k="len").with_columns(_window=nw.lit(0))
-    if "account_id" in x.columns:
-        before = _before(_of_accounts(acts, deals), followed, landmark)
-        prior = summarise(before, ("deal_id", "activity_type"), _k="len").with_columns(_window=nw.lit(1))
-        hits = stacked([hits, prior.select(*hits.collect_schema().names())])
-    own = followed.rows.select("deal_id", "_won", *x.by, *strata)
-    rows = joined(hits, own, "deal_id")
+    acts = beside_deals(done(activities, as_of, "deal_id", function=x.function), x, landmark)
+    early = acts.filter(~nw.col("deal_id").is_null())
+    counted = [(0, early), (1, _before(acts.drop("deal_id"), x, landmark))]
+    keys = ("deal_id", "activity_type")
+    hits = [
+        summarise(merged(rows, *keys), keys, _k="len").select(*keys, "_k", _window=nw.lit(window))
+        for window, rows in counted
+    ]
+    own = x.keep(nw.col("_followed") == 1).rows.select("deal_id", "_won", *x.by, *strata)
+    rows = joined(stacked(hits), own, "deal_id")
     return summarise(
         rows, (*x.by, *strata, "_window", "activity_type", "_k"), deals="len", deals_won=("_won", "sum")
     )
 
 
-def _of_accounts(acts: Facts, deals: Any) -> Rows:
-    """Activities with the account they were for: their own, else that of their deal."""
-    owners = facts(deals, function=acts.function).mark(
-        deal_id=nw.col("deal_id").cast(nw.String), _of_deal=nw.col("account_id").cast(nw.String)
-    )
-    rows = joined(acts.rows, owners.rows.select("deal_id", "_of_deal"), "deal_id", "left")
-    own = ("account_id",) if "account_id" in acts.columns else ()
-    return rows.with_columns(_account=nw.coalesce(*own, "_of_deal"))
-
-
 def _before(acts: Rows, x: Facts, days: int) -> Rows:
     """What was done on the account of a deal in so many days before it was created: in two stretches of as many."""
-    acts = acts.drop("deal_id").with_columns(_stretch=nw.col("_day") - nw.col("_day") % days)
+    acts = acts.with_columns(_stretch=nw.col("_day") - nw.col("_day") % days)
     placed = x.keep(nw.col("_placed") == 1).rows.select("deal_id", "_account", "_born")
     last = nw.col("_born") - nw.col("_born") % days
     both = stacked([placed.with_columns(_stretch=last), placed.with_columns(_stretch=last - days)])
     ahead = nw.col("_born") - nw.col("_day")
-    met = joined(acts, both, ["_account", "_stretch"]).filter((ahead >= 1) & (ahead <= days))
-    return once(met, "deal_id", "activity_type")
+    met: Rows = joined(acts, both, ["_account", "_stretch"]).filter((ahead >= 1) & (ahead <= days))
+    return met
 
 
 def _types(hits: pd.DataFrame) -> list[str]:

@@ -189,13 +189,12 @@ def _customers(
     rows = rows.with_columns(_silent=nw.when(silent <= number_of(day)).then(silent).cast(nw.Int64))
     rows = rows.with_columns(_end=earliest("_gone", "_silent"))
     alive = nw.col("_end").fill_null(number_of(day)) - nw.col("_first")
-    rows = rows.with_columns(
+    return rows.select(
+        *together(x.by, ("account_id", "_first")),
+        _months=floored(nw.when(alive > 0).then(alive).otherwise(nw.lit(0)) * MONTH[1], MONTH[0]),
         _event=flag(~nw.col("_end").is_null()),
-        _alive=nw.when(alive > 0).then(alive).otherwise(nw.lit(0)),
         _back=flag(nw.col("_last") - nw.col("_first") >= 7),
     )
-    rows = rows.with_columns(_months=floored(nw.col("_alive") * MONTH[1], MONTH[0]))
-    return rows.select(*together(x.by, ("account_id", "_first", "_months", "_event", "_back")))
 
 
 def _tables(x: Facts, placed: Rows, people: Rows, order_lines: Any) -> pd.DataFrame:
@@ -205,12 +204,14 @@ def _tables(x: Facts, placed: Rows, people: Rows, order_lines: Any) -> pd.DataFr
     sales = sales.with_columns(_age=floored((nw.col("_day") - nw.col("_first")) * MONTH[1], MONTH[0]))
     sales = sales.filter(nw.col("_age") < nw.col("_months") + nw.col("_event"))
     gains = earned(sales, order_lines, NAME, *x.by, "_age")
-    names, nothing = ("_months", "_event", "n", "again", "_age", *SUMS), nw.lit(0).cast(nw.Int64)
-    both = [
-        rows.with_columns(**{name: nothing for name in names if name not in rows.collect_schema()})
-        for rows in (lives, gains)
-    ]
-    return x.finish(small(stacked([rows.select(*x.by, *names) for rows in both])))
+    nothing = nw.lit(0).cast(nw.Int64)
+    lives = lives.select(*x.by, "_months", "_event", "n", "again", **dict.fromkeys(("_age", *SUMS), nothing))
+    gains = gains.select(
+        *x.by,
+        **dict.fromkeys(("_months", "_event", "n", "again"), nothing),
+        **{name: nw.col(name) for name in ("_age", *SUMS)},
+    )
+    return x.finish(small(stacked([lives, gains])))
 
 
 CELL = ("_x", "_tx", "_t", "_bin", "first_value")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts, group_names
-from salestrack.kpis._frames import flag, masked, masked_sum
+from salestrack.kpis._frames import Part, flag, foremost, masked, once, summarise
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import day_number, number_of
 from salestrack.kpis._quotas import quota_pieces
@@ -82,27 +82,25 @@ def open_pipeline(
             fiscal_year_start=fiscal_year_start,
         )
     )
-    due = day_number("expected_close_date")
-    x = x.only(OPEN).mark(
-        _none=flag(nw.col(CENTS).is_null()),
-        _undated=flag(due.is_null()),
-        _late=flag(due < today),
-        _late_value=masked(due < today, CENTS),
-    )
-    x = _largest(x, 5)
-    table = x.totals(
-        open_pipeline=(CENTS, "sum"),
-        n="len",
-        without_amount=("_none", "sum"),
-        undated=("_undated", "sum"),
-        past_due=("_late", "sum"),
-        past_due_value=("_late_value", "sum"),
-        top=("_top", "sum"),
-    )
+    late = day_number("expected_close_date") < today
+    x = x.only(OPEN).mark(_late=flag(late), _late_value=masked(late, CENTS), _down=-nw.col(CENTS))
+    rows = once(x.rows.select(*x.keys, CENTS, "expected_close_date", "_late", "_late_value", "_down"))
+    totals: dict[str, Part] = {
+        "open_pipeline": (CENTS, "sum"),
+        "n": "len",
+        "valued": (CENTS, "count"),
+        "dated": ("expected_close_date", "count"),
+        "past_due": ("_late", "sum"),
+        "past_due_value": ("_late_value", "sum"),
+    }
+    largest = summarise(foremost(rows, x.keys, "_down", 5), x.by, top=(CENTS, "sum"))
+    table = x.known(summarise(rows, x.by, **totals), largest, sums=(*totals, "top"))
     table = table.assign(
         top5_share=divided(table["top"], table["open_pipeline"]),
         open_pipeline=table["open_pipeline"] / 100,
         past_due_value=table["past_due_value"] / 100,
+        without_amount=table["n"] - table["valued"],
+        undated=table["n"] - table["dated"],
     )
     return layout(
         table,
@@ -224,28 +222,17 @@ def pipeline_coverage(
     )
 
 
-def _largest(x: Facts, count: int) -> Facts:
-    """With `_top`: the value of the largest open deals of each group, 0 for the others."""
-    x = x.mark(_down=-nw.col(CENTS))
-    x = x.mark(_rank=nw.col("_down").cum_count().over(*x.keys, order_by="_down").cast(nw.Int64))
-    return x.mark(_top=masked(nw.col("_rank") <= count, CENTS))
-
-
 def _in_period(x: Facts, span: Period, today: date) -> Facts:
     x = with_cents(x)
     due, closed = day_number("expected_close_date"), day_number("closed_date")
-    ahead = OPEN & (due >= number_of(max(today, span.start))) & (due < number_of(span.end))
-    won = (
-        (nw.col("status") == "won")
-        & (closed >= number_of(span.start))
-        & (closed < number_of(span.end))
-        & (closed <= number_of(today))
-    )
+    first, end, now = number_of(span.start), number_of(span.end), number_of(today)
+    ahead = OPEN & (due >= max(now, first)) & (due < end)
+    won = (nw.col("status") == "won") & (closed >= first) & (closed < min(end, now + 1))
     return x.mark(
-        _value=masked_sum(ahead, CENTS),
+        _value=masked(ahead, CENTS),
         _open=flag(ahead),
-        _won_value=masked_sum(won, CENTS),
-        _late=masked_sum(OPEN & (due < number_of(today)), CENTS),
+        _won_value=masked(won, CENTS),
+        _late=masked(OPEN & (due < now), CENTS),
     )
 
 

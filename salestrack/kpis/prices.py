@@ -294,15 +294,23 @@ def _moments(x: Facts, cluster: Cluster) -> Rows:
 
 def _interval(table: pd.DataFrame) -> pd.DataFrame:
     """With the interval of the change from what each account adds to either mean, in currency units."""
-    n, n0 = table["n"].where(table["_g1"] > 1), table["previous_n"].where(table["_g0"] > 1)
-    m, m0 = table["mean"], table["previous_mean"]
-    now = (table["_tt"] - 2 * m * table["_tb"] + m**2 * table["_bb"]) / n**2
-    then = (table["_ss"] - 2 * m0 * table["_sc"] + m0**2 * table["_cc"]) / n0**2
-    both = table["_ts"] - m0 * table["_tc"] - m * table["_bs"] + m * m0 * table["_bc"]
-    groups = table["_g"].fillna(0)
-    variance = (now + then - 2 * both / (n * n0)).clip(lower=0) * groups / (groups - 1).where(groups > 1)
-    low, high = ratio_interval(table["deal_size_change"], variance, groups)
-    table = table.assign(low=low, high=high, note=note(table["deal_size_change"]))
-    money = ["mean", "previous_mean", "deal_size_change", "mix_effect", "price_effect", "low", "high"]
-    table[money] = table[money].astype("float64") / 100
-    return table.astype({"n": "int64", "previous_n": "int64"})
+    made = [str(name) for name in table.columns if str(name).startswith("_")]
+    sums = {name: table[name].to_numpy(dtype="float64") for name in made}
+    n, n0, m, m0, change = (table[name].to_numpy(dtype="float64") for name in FIGURES)
+    n, n0 = np.where(sums["_g1"] > 1, n, np.nan), np.where(sums["_g0"] > 1, n0, np.nan)
+    now = (sums["_tt"] - 2 * m * sums["_tb"] + m**2 * sums["_bb"]) / n**2
+    then = (sums["_ss"] - 2 * m0 * sums["_sc"] + m0**2 * sums["_cc"]) / n0**2
+    both = sums["_ts"] - m0 * sums["_tc"] - m * sums["_bs"] + m * m0 * sums["_bc"]
+    groups = np.nan_to_num(sums["_g"])
+    drawn = groups / np.where(groups > 1, groups - 1, np.nan)
+    low, high = ratio_interval(change, np.maximum(now + then - 2 * both / (n * n0), 0) * drawn, groups)
+    money = {
+        name: table[name].to_numpy(dtype="float64") / 100
+        for name in (*FIGURES[2:], "mix_effect", "price_effect")
+    }
+    counts = {name: table[name].astype("int64") for name in FIGURES[:2]}
+    reason = note(table["deal_size_change"])
+    return table.assign(**money, low=low / 100, high=high / 100, **counts, note=reason)
+
+
+FIGURES = ("n", "previous_n", "mean", "previous_mean", "deal_size_change")

@@ -10,7 +10,7 @@ from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, group_names, named_groups
 from salestrack.kpis._periods import MONTHS, word_start
 from salestrack.kpis._quotas import credited_pieces, quota_pieces
-from salestrack.kpis._results import divided, note, outer, proportion
+from salestrack.kpis._results import divided, note, proportion
 from salestrack.periods import WORDS, Period, PeriodLike
 
 
@@ -73,9 +73,12 @@ def quota_attainment(
     span = Period.parse(period, fiscal_year_start=fiscal_year_start) if period is not None else None
     groups = group_names(by)
     pieces, rest = _pieces(quotas, credits, "quota_attainment", groups, span, fiscal_year_start, metric)
-    pieces = pieces.assign(once=~pieces.duplicated([*groups, "_rep"]))
-    table = _sums(pieces, groups, credited="credited", quota="quota", n="once")
-    table = outer(table, _sums(rest, groups, rest="cents"), groups)
+    first = ~pieces.duplicated([*groups, "_rep"])
+    rest = rest.rename(columns={"cents": "rest"})
+    rows = pd.concat(
+        [pieces.assign(n=first.astype("int64"))[[*groups, "credited", "quota", "n"]], rest[[*groups, "rest"]]]
+    )
+    table = named_groups(_sums(rows, groups, "credited", "quota", "n", "rest"), groups)
     rate = divided(table["credited"], table["quota"])
     table = table.assign(
         credited=table["credited"] / 100,
@@ -144,7 +147,7 @@ def share_of_reps_at_quota(
     groups = group_names(by)
     pieces, _ = _pieces(quotas, credits, "share_of_reps_at_quota", groups, span, fiscal_year_start, metric)
     reps = _rep_totals(pieces, groups, _months(pieces, groups, span), min_share)
-    table = _sums(reps, groups, at_quota="at", part_period="part", left_out="short", n="counts")
+    table = _sums(reps, groups, "at_quota", "part_period", "left_out", "n")
     table = proportion(table, "share_of_reps_at_quota", "at_quota")
     table = _dated(named_groups(table, groups), groups, fiscal_year_start)
     return table[
@@ -169,17 +172,14 @@ def _pieces(
     )
 
 
-def _sums(table: pd.DataFrame, groups: list[str], **columns: str) -> pd.DataFrame:
-    """Whole-number sums per group; without groups one row."""
-    named = pd.DataFrame({name: table[source] for name, source in columns.items()}, index=table.index).astype(
-        "int64"
-    )
+def _sums(table: pd.DataFrame, groups: list[str], *columns: str) -> pd.DataFrame:
+    """Whole-number sums per group, what is missing being 0; without groups one row."""
     if not groups:
-        return named.sum().to_frame().T.astype("int64")
-    named = pd.concat([table[groups], named], axis=1)
-    if named.empty:  # groups of nothing would lose the type of their text
-        return named
-    return named.groupby(groups, as_index=False, dropna=False).sum()
+        return pd.DataFrame({name: [int(table[name].sum())] for name in columns})
+    numbers = table[[*groups, *columns]]
+    if not numbers.empty:  # groups of nothing would lose the type of their text
+        numbers = numbers.groupby(groups, as_index=False, dropna=False).sum()
+    return numbers.astype(dict.fromkeys(columns, "int64"))
 
 
 def _months(pieces: pd.DataFrame, groups: list[str], span: Period | None) -> float:
@@ -193,15 +193,18 @@ def _months(pieces: pd.DataFrame, groups: list[str], span: Period | None) -> flo
 
 
 def _rep_totals(pieces: pd.DataFrame, groups: list[str], months: float, min_share: float) -> pd.DataFrame:
+    """One row per rep (and group) with its quota and credits, and what it counts as, 1 or 0."""
     sums = pieces.groupby([*groups, "_rep"], as_index=False, dropna=False, sort=False)
     reps = sums[["quota", "credited", "months"]].sum()
-    counts = (reps["months"] >= min_share * months - 1e-9) & (reps["quota"] > 0)
-    return reps.assign(
-        counts=counts.astype(int),
-        at=(counts & (reps["credited"] >= reps["quota"])).astype(int),
-        part=(counts & (reps["months"] < months - 1e-9)).astype(int),
-        short=(~counts).astype(int),
-    )
+    quota, credited, held = (reps[name].to_numpy() for name in ("quota", "credited", "months"))
+    counts = (held >= min_share * months - 1e-9) & (quota > 0)
+    kinds = {
+        "n": counts,
+        "at_quota": counts & (credited >= quota),
+        "part_period": counts & (held < months - 1e-9),
+        "left_out": ~counts,
+    }
+    return reps.assign(**{name: kind.astype("int64") for name, kind in kinds.items()})
 
 
 def _dated(table: pd.DataFrame, groups: list[str], fiscal_year_start: int) -> pd.DataFrame:

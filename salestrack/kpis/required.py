@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 import narwhals as nw
 import pandas as pd
@@ -11,13 +13,13 @@ import pandas as pd
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, group_names
-from salestrack.kpis._frames import Part, masked_sum, small, summarise
+from salestrack.kpis._frames import Part, Rows, masked_sum, once, smalls, summarise
 from salestrack.kpis._joining import joined
 from salestrack.kpis._periods import day_number, number_of, within
 from salestrack.kpis._results import layout, note
 from salestrack.kpis._survival import Figures, checked_day, per_group
-from salestrack.kpis._versions import OPEN, WON, Rates, held, priced, stood, versions
-from salestrack.kpis._weights import cents_then, looked_up
+from salestrack.kpis._versions import OPEN, WON, Rates, priced, stood, versions
+from salestrack.kpis._weights import alive, cents_then, looked_up
 from salestrack.periods import Period, PeriodLike, month_index
 from salestrack.stats.intervals import ratio_interval, ratio_variance
 
@@ -141,11 +143,14 @@ def _looked_back(x: Facts, rates: Rates, past: list[tuple[date, Period]], today:
     """Hundredths per group and past period (`quarter`): open on the day, won of it, won in all from then on."""
     if not past:
         return pd.DataFrame(columns=[*x.by, "quarter", "open", "won", "all"])
-    won = x.mark(_closed=day_number("closed_date")).keep(WON & held(number_of(today)))
-    won = won.mark(_gain=rates.booked(won, today))
-    open_ = _opened(x, won, rates, past)
+    reach = Period(min(day for day, _ in past), max(span.end for _, span in past))
+    dtype = x.rows.collect_schema()["closed_date"]
+    won = x.keep(WON & within("closed_date", dtype, reach) & stood(x, today))
+    won = won.mark(_closed=day_number("closed_date"), _gain=rates.booked(won, today))
+    won = replace(won, rows=once(won.rows.select("deal_id", "_closed", "_gain", *x.by)))
+    open_, wide = smalls(_opened(x, won, rates, past), _every_win(won, past))
     keys, names = [*x.by, "_k"], ["open", "won", "all"]
-    both = pd.concat([open_, _every_win(won, past)], ignore_index=True)
+    both = pd.concat([open_, _long(wide, won)], ignore_index=True)
     long = both.groupby(keys, dropna=False, sort=False)[names].sum().reset_index()
     figures = long[names].astype("float64")
     starts = long["_k"].map({number: pd.Timestamp(span.start) for number, (_, span) in enumerate(past)})
@@ -153,38 +158,48 @@ def _looked_back(x: Facts, rates: Rates, past: list[tuple[date, Period]], today:
     return long[(long["open"] > 0) | (long["all"] > 0)].drop(columns="_k").reset_index(drop=True)
 
 
-def _opened(x: Facts, won: Facts, rates: Rates, past: list[tuple[date, Period]]) -> pd.DataFrame:
+def _opened(x: Facts, won: Facts, rates: Rates, past: list[tuple[date, Period]]) -> Rows:
     """What was open on the day of each past period (`_k`) and expected by its end, and what of it was won by then."""
+    dtype = x.rows.collect_schema()["expected_close_date"]
+    rest = [Period(max(day, span.start), span.end) for day, span in past]
+
+    def each(values: Iterable[int]) -> nw.Expr:
+        chain: Any = nw
+        for span, value in zip(rest, values, strict=True):
+            chain = chain.when(within("expected_close_date", dtype, span)).then(nw.lit(value))
+        return cast(nw.Expr, chain.cast(nw.Int64))
+
     days = {number: number_of(day) for number, (day, _) in enumerate(past)}
-    ends = {number: number_of(span.end) for number, (_, span) in enumerate(past)}
-    dtype, there = x.rows.collect_schema()["expected_close_date"], nw.lit(False)
-    chain: Any = nw
-    for number, (day, span) in enumerate(past):  # dates are compared before anything is worked out from them
-        due = within("expected_close_date", dtype, Period(max(day, span.start), span.end))
-        there = there | (due & stood(x, day))
-        chain = chain.when(due).then(nw.lit(number))
-    x = x.keep(OPEN & there).mark(_k=chain.cast(nw.Int64))
-    x = x.mark(_day=looked_up("_k", days), _end=looked_up("_k", ends))
+    reach = Period(min(span.start for span in rest), max(span.end for span in rest))
+    x = x.keep(OPEN & within("expected_close_date", dtype, reach)).keep(alive(each(days.values())))
+    ends = {number: number_of(span.end) for number, span in enumerate(rest)}
+    x = x.mark(_k=each(days)).mark(_day=looked_up("_k", days), _end=looked_up("_k", ends))
     wins = summarise(won.rows, ("deal_id",), _closed=("_closed", "max"), _gain=("_gain", "max"))
     rows = joined(x.mark(_value=cents_then(rates, days)).rows, wins, on="deal_id", how="left")
     in_time = (nw.col("_closed") > nw.col("_day")) & (nw.col("_closed") < nw.col("_end"))
     rows = rows.with_columns(_gain=masked_sum(in_time, "_gain"))
-    return small(summarise(rows, (*x.by, "_k"), open=("_value", "sum"), won=("_gain", "sum")))
+    return summarise(rows, (*x.by, "_k"), open=("_value", "sum"), won=("_gain", "sum"))
 
 
-def _every_win(won: Facts, past: list[tuple[date, Period]]) -> pd.DataFrame:
-    """What was won in all from the day of each past period to its end."""
+def _every_win(won: Facts, past: list[tuple[date, Period]]) -> Rows:
+    """What was won in all from the day of each past period to its end, in columns `_0`, `_1`, …"""
     closed = nw.col("_closed")
     inside = {
         f"_{number}": masked_sum((closed > number_of(day)) & (closed < number_of(span.end)), "_gain")
         for number, (day, span) in enumerate(past)
     }
     sums: dict[str, Part] = {name: (name, "sum") for name in inside}
-    wide = small(summarise(won.mark(**inside).rows, won.by, **sums))
-    long = wide.rename(columns={name: int(name[1:]) for name in inside}).melt(
-        list(won.by), var_name="_k", value_name="all"
+    return summarise(won.mark(**inside).rows, won.by, **sums)
+
+
+def _long(wide: pd.DataFrame, won: Facts) -> pd.DataFrame:
+    """One row per group and past period (`_k`) instead of one column per period."""
+    numbers = {name: int(name[1:]) for name in wide.columns if name not in won.by}
+    return (
+        wide.rename(columns=numbers)
+        .melt(list(won.by), var_name="_k", value_name="all")
+        .astype({"_k": "int64"})
     )
-    return long.astype({"_k": "int64"})
 
 
 def _in_order(long: pd.DataFrame, x: Facts) -> pd.DataFrame:

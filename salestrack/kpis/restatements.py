@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import narwhals as nw
@@ -12,7 +12,7 @@ from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts
 from salestrack.kpis._frames import flag, masked_sum, small, summarise
-from salestrack.kpis._periods import last_day, month_number, number_of
+from salestrack.kpis._periods import last_day, literal, month_number, number_of
 from salestrack.kpis._results import layout
 from salestrack.kpis._survival import checked_day
 from salestrack.kpis._versions import WON, Rates, held, priced, versions
@@ -75,7 +75,7 @@ def restatements(
     name, today = "restatements", checked_day(as_of, "restatements")
     if grace_days < 0:
         raise KpiError.bad_option(name, "grace_days", grace_days, "give 0 or more days")
-    told = number_of(checked_day(published, name)) if published is not None else None
+    told = checked_day(published, name) if published is not None else None
     x = versions(deal_versions, function=name, as_of=today, by=by, needs=("closed_date",))
     x, rates = priced(x, exchange_rates)
     x = _booked(x, rates, today, told, grace_days)
@@ -85,19 +85,22 @@ def restatements(
     return layout(table, x, "published_value", "known_value", "restatements", "n", "deals")
 
 
-def _booked(x: Facts, rates: Rates, today: date, told: int | None, grace: int) -> Facts:
+def _booked(x: Facts, rates: Rates, today: date, told: date | None, grace: int) -> Facts:
     """One row per deal and month of closing with what was booked for it then (`_old`) and is now (`_new`)."""
-    last = number_of(today)
-    x = x.keep(WON & ~nw.col("closed_date").is_null()).mark(month=month_number("closed_date"))
-    x = x.mark(_end=last_day("closed_date") + grace, _cents=rates.booked(x, today))
-    reported = nw.col("_end") if told is None else nw.lit(told).cast(nw.Int64)
-    known = nw.col("_end") <= (last if told is None else min(told, last))
-    then, now = (nw.col("_from") <= reported) & (nw.col("_to") > reported), held(last)
-    x = x.keep(known & (then | now)).mark(
+    known = today if told is None else min(told, today)
+    over = (known - timedelta(days=grace - 1)).replace(
+        day=1
+    )  # the months before were over by then, grace included
+    x = x.keep(WON & (nw.col("closed_date") < literal(over, x.rows.collect_schema()["closed_date"])))
+    reported = last_day("closed_date") + grace if told is None else nw.lit(number_of(told)).cast(nw.Int64)
+    x = x.mark(month=month_number("closed_date"), _end=reported, _cents=rates.booked(x, today))
+    then = (nw.col("_from") <= nw.col("_end")) & (nw.col("_to") > nw.col("_end"))
+    now = held(number_of(today))
+    x = x.mark(
         _old=masked_sum(then, "_cents"), _new=masked_sum(now, "_cents"), _then=flag(then), _now=flag(now)
     )
     sums: dict[str, Any] = {c: (c, "sum") for c in ("_old", "_new", "_then", "_now")}
-    rows = summarise(x.rows, (*x.by, "month", "deal_id"), **sums)
+    rows = summarise(x.rows, (*x.by, "month", "deal_id"), **sums).filter(nw.col("_then") + nw.col("_now") > 0)
     differs = (nw.col("_old") != nw.col("_new")) | (nw.col("_then") != nw.col("_now"))
     return Facts(rows.with_columns(_differs=flag(differs)), (*x.by, "month"), x.function, x.fiscal_year_start)
 

@@ -12,7 +12,7 @@ from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts
 from salestrack.kpis._frames import Rows, flag, masked, masked_sum, small, summarise
 from salestrack.kpis._money import CENTS, with_cents
-from salestrack.kpis._results import beside, cluster_of, layout, note, ratio, spread
+from salestrack.kpis._results import cluster_of, layout, note, ratio, spread
 from salestrack.periods import PeriodLike
 
 
@@ -79,13 +79,11 @@ def average_deal_size(
         fiscal_year_start=fiscal_year_start,
     )
     x, cluster = cluster_of(with_cents(x), "deal_id")
-    won, cents = nw.col("status") == "won", nw.col(CENTS)
+    cents = nw.col(CENTS)
     counts = cents > 0 if zero == "exclude" else cents >= 0
-    x = x.mark(
-        _size=masked(won & counts, CENTS), _zero=flag(won & (cents <= 0)), _none=flag(won & cents.is_null())
-    )
-    table = x.totals(n=("_size", "count"), zero=("_zero", "sum"), without_amount=("_none", "sum"))
-    table = beside(table, spread(x, "_size", cluster=cluster).drop(columns="n"), x)
+    x = x.only(nw.col("status") == "won")
+    x = x.mark(_size=masked(counts, CENTS), _zero=flag(cents <= 0), _none=flag(cents.is_null()))
+    table = spread(x, "_size", cluster=cluster, zero=("_zero", "sum"), without_amount=("_none", "sum"))
     table["trimmed_mean"] = table["kept"] / (table["n"] - 2 * (table["n"] // 10)).where(table["n"] > 0)
     table["average_deal_size"] = table["median"]
     money = ["average_deal_size", "low", "high", "mean", "trimmed_mean"]

@@ -12,13 +12,13 @@ import pandas as pd
 
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, alternatives, facts, group_names
-from salestrack.kpis._frames import small, summarise
-from salestrack.kpis._past import VERSION, Past, met, past_of, per_deal
+from salestrack.kpis._frames import Part, masked, small, summarise
+from salestrack.kpis._past import VERSION, met, past_of
 from salestrack.kpis._periods import day_number, number_of
 from salestrack.kpis._results import layout, proportion
 from salestrack.kpis._survival import checked_day
 from salestrack.kpis._versions import versions
-from salestrack.kpis._weights import split_words
+from salestrack.kpis._weights import OPEN, split_words
 from salestrack.periods import PeriodLike
 
 AGES = (0, 30, 90, 180, 365)
@@ -84,13 +84,15 @@ def stage_age_rates(
     """
     name = "stage_age_rates"
     groups, _ = split_words(group_names(by), (), name)
-    past, word = past_of(as_of, period, periods, name, fiscal_year_start)
+    past, _ = past_of(as_of, period, periods, name, fiscal_year_start)
     day = checked_day(as_of, name)
     x = versions(deal_versions, function=name, as_of=day, by=groups, needs=VERSION)
     x = x.also_by(alternatives(x, "stage_name", "stage_id"))
-    x = met(_with_created(x), Past(word, past, fiscal_year_start))
-    rows = per_deal(x.mark(_age=nw.col("_day") - nw.col("_created")), "_age")
-    rows = rows.filter(nw.col("_here") == 1)
+    x = met(_with_created(x), past)
+    x = x.mark(_age=nw.col("_day") - nw.col("_created"))
+    then = {name: masked(OPEN, name) for name in (*x.by, "_age")}
+    largest: dict[str, Part] = {name: (name, "max") for name in ("_here", "_won", *then)}
+    rows = summarise(x.mark(**then).rows, ("deal_id", "_k"), **largest).filter(nw.col("_here") == 1)
     rows = rows.with_columns(age_from=_class_of("_age", sorted({0, *ages})))
     table = small(summarise(rows, (*x.by, "age_from"), won=("_won", "sum"), n="len"))
     table = _sorted(x, table, "age_from").astype({"age_from": "int64"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -11,10 +12,22 @@ import pandas as pd
 from salestrack.errors import KpiError
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, named_groups
-from salestrack.kpis._frames import flag, masked, masked_sum, small, summarise
+from salestrack.kpis._frames import flag, masked, masked_sum, once, small, summarise
+from salestrack.kpis._joining import joined
 from salestrack.kpis._periods import day_number, number_of
 from salestrack.kpis._survival import checked_day
-from salestrack.kpis._versions import LOST, OPEN, WON, Rates, day_before, held, priced, versions
+from salestrack.kpis._versions import (
+    LOST,
+    OPEN,
+    WON,
+    Rates,
+    begun,
+    day_before,
+    held,
+    lasting,
+    priced,
+    versions,
+)
 from salestrack.periods import Period, PeriodLike
 
 BARS = {  # the sign of each bar; 0 for the two stocks
@@ -135,20 +148,25 @@ def _spans(x: Facts, rates: Rates, start: date, end: date, scope: Period | None)
     """The spans that matter, with flags for the states at both ends and the ways in between."""
     first, last = number_of(start), number_of(end)
     began = nw.col("_from") > first
-    moving = OPEN | began | (nw.col("_to") <= last)  # what was closed before and stayed so never was in it
-    x = x.keep((nw.col("_to") > first) & moving)
+    moving = (
+        OPEN | ~begun(x, start) | ~lasting(x, end)
+    )  # what was closed before and stayed so never was in it
+    x = x.keep(lasting(x, start) & moving)
     due = nw.when(WON).then(day_number("closed_date")).otherwise(day_number("expected_close_date"))
     x = x.mark(_due=due, _value=rates.cents(start), _value1=rates.cents(end))
+    names = ("deal_id", "valid_from", "status", "_from", "_to", "_due", "_value", "_value1", *x.by)
+    x = replace(x, rows=once(x.rows.select(*names)))
     inside = OPEN | (WON & began & (nw.col("_due") > first) & (nw.col("_due") <= last))
     if scope is not None:
         inside = inside & (nw.col("_due") >= number_of(scope.start)) & (nw.col("_due") < number_of(scope.end))
     valued, before, now = ~nw.col("_value").is_null(), held(first), held(last)
     stood = WON | (nw.col("_to") > nw.col("_from"))
+    entry, way_out = (OPEN | WON) & began & valued, OPEN & valued
+    ends = x.mark(_came=masked(entry, "valid_from"), _went=masked(way_out, "valid_from"))
+    ways = summarise(ends.rows, ("deal_id",), _entry=("_came", "min"), _exit=("_went", "max"))
     x = x.mark(
         _inside=flag(inside & stood & began),
         _touched=flag(inside & began),
-        _entry=masked((OPEN | WON) & began & valued, "valid_from"),
-        _exit=masked(OPEN & valued, "valid_from"),
         _seen0=flag(before),
         _open0=flag(before & OPEN),
         _in0=flag(before & inside & OPEN),
@@ -162,11 +180,10 @@ def _spans(x: Facts, rates: Rates, start: date, end: date, scope: Period | None)
         **{f"_was_{group}": masked(before, group) for group in x.by},
         **{f"_is_{group}": masked(now, group) for group in x.by},
     )
+    x = replace(x, rows=joined(x.rows, ways, on="deal_id", how="left"))
     return x.mark(
-        _entry=nw.col("_entry").min().over("deal_id"), _exit=nw.col("_exit").max().over("deal_id")
-    ).mark(
-        _first=masked_sum(nw.col("_entry") == nw.col("valid_from"), "_value"),
-        _open_last=masked_sum(nw.col("_exit") == nw.col("valid_from"), "_value"),
+        _first=masked_sum(entry & (nw.col("_entry") == nw.col("valid_from")), "_value"),
+        _open_last=masked_sum(way_out & (nw.col("_exit") == nw.col("valid_from")), "_value"),
     )
 
 

@@ -11,10 +11,10 @@ import pandas as pd
 
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, Facts, facts, group_names
-from salestrack.kpis._frames import flag, masked_sum, small, summarise
+from salestrack.kpis._frames import flag, masked, small, summarise
 from salestrack.kpis._money import CENTS, with_cents
-from salestrack.kpis._past import VERSION, Past, past_of, weighed
-from salestrack.kpis._periods import day_number, number_of
+from salestrack.kpis._past import VERSION, past_of, weighed
+from salestrack.kpis._periods import literal
 from salestrack.kpis._results import divided, layout, note
 from salestrack.kpis._survival import checked_day, per_group, whole
 from salestrack.kpis._versions import priced, versions
@@ -23,7 +23,6 @@ from salestrack.kpis._weights import (
     refuse_percent,
     split_words,
     spread_of,
-    weight,
     with_probability,
 )
 from salestrack.periods import PeriodLike
@@ -90,7 +89,7 @@ def weighted_pipeline(
     0       150.0               60.0  3               1
     """
     name = "weighted_pipeline"
-    today = number_of(checked_day(as_of, name))
+    today = checked_day(as_of, name)
     x = facts(
         deals,
         function=name,
@@ -101,32 +100,31 @@ def weighted_pipeline(
         fiscal_year_start=fiscal_year_start,
     )
     x = with_probability(with_cents(x), probability)
-    priced, said = ~nw.col(CENTS).is_null(), ~nw.col("_p").is_null()
+    late = nw.col("expected_close_date") < literal(today, x.rows.collect_schema()["expected_close_date"])
+    x = x.mark(_value=masked(OPEN, CENTS), _q=masked(OPEN, "_p"), _open=flag(OPEN), _late=flag(OPEN & late))
+    money, chance = nw.col("_value").cast(nw.Float64), nw.col("_q")
     x = x.mark(
-        **weight(OPEN),
-        _open=flag(OPEN),
-        _value=masked_sum(OPEN, CENTS),
-        _below=masked_sum(OPEN & said & (nw.col(CENTS) < 0), CENTS),
-        _said=masked_sum(OPEN & said, CENTS),
-        _none=flag(OPEN & nw.col(CENTS).is_null()),
-        _unsaid=flag(OPEN & nw.col("_p").is_null()),
-        _both=flag(OPEN & priced & said),
-        _late=flag(OPEN & (day_number("expected_close_date") < today)),
-    )
+        _w=(money * chance + 0.5).floor().cast(nw.Int64),
+        _variance=money * money * chance * (1 - chance),
+        _said=masked(~chance.is_null(), "_value"),
+    ).mark(_below=masked(nw.col("_said") < 0, "_said"))
     table = x.totals(
         weighted=("_w", "sum"),
-        variance=("_v", "sum"),
+        variance=("_variance", "sum"),
         top=("_w", "max"),
         value=("_value", "sum"),
         below=("_below", "sum"),
         said=("_said", "sum"),
         n=("_open", "sum"),
-        without_amount=("_none", "sum"),
-        without_probability=("_unsaid", "sum"),
-        both=("_both", "sum"),
+        priced=("_value", "count"),
+        likely=("_q", "count"),
+        both=("_said", "count"),
         past_due=("_late", "sum"),
         _least=("_p", "min"),
         _most=("_p", "max"),
+    )
+    table = table.assign(
+        without_amount=table["n"] - table["priced"], without_probability=table["n"] - table["likely"]
     )
     refuse_percent(table, name, probability)
     unknown = (table["both"] == 0) & (table["without_probability"] > 0) & (table["value"] != 0)
@@ -226,16 +224,16 @@ def weighted_pipeline_bias(
     day = checked_day(as_of, name)
     x = versions(deal_versions, function=name, as_of=day, by=groups, needs=VERSION)
     x, rates = priced(with_probability(x, probability), exchange_rates)
-    looked = Past(word, past, fiscal_year_start)
-    rows = weighed(x, rates, looked)
-    both = (nw.col("_other") == 0) & ~nw.col(CENTS).is_null() & ~nw.col("_p").is_null()
+    rows = weighed(x, rates, past)
+    both, came = ~nw.col(CENTS).is_null() & ~nw.col("_p").is_null(), ~nw.col("_won_cents").is_null()
     rows = rows.with_columns(
-        _both=flag(both),
-        _likely=nw.when(both).then(nw.col("_p")).otherwise(nw.lit(0.0)),
-        _wins=masked_sum(both, "_won"),
-        _came=masked_sum(both, "_won_cents"),
-        _then=masked_sum(both & (nw.col("_won") == 1), CENTS),
-        _rest=nw.when(both).then(nw.lit(0)).otherwise(nw.col("_won_cents")),
+        _w=(nw.col(CENTS).cast(nw.Float64) * nw.col("_p") + 0.5).floor().cast(nw.Int64),
+        _n=flag(both),
+        _likely=masked(both, "_p"),
+        _wins=flag(both & came),
+        _came=masked(both, "_won_cents"),
+        _then=masked(both & came, CENTS),
+        _rest=masked(~both, "_won_cents"),
     )
     table = small(
         summarise(
@@ -247,7 +245,7 @@ def weighted_pipeline_bias(
             wins=("_wins", "sum"),
             then=("_then", "sum"),
             rest=("_rest", "sum"),
-            n=("_both", "sum"),
+            n=("_n", "sum"),
             _least=("_p", "min"),
             _most=("_p", "max"),
         )

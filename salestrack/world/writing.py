@@ -77,12 +77,14 @@ def flags(values: NDArray[np.bool_]) -> Bytes:
 
 
 def number(values: Ints, digits: int = 0) -> Bytes:
-    """Whole numbers without leading zeros (with `digits` given: with them); -1 is an empty cell.
+    """Whole numbers without leading zeros (with `digits` given: with them, to at least so many); -1 is an empty cell.
 
     >>> number(np.array([7, 120, -1])).tobytes()
     b'\\x00\\x007120\\x00\\x00\\x00'
+    >>> number(np.array([7, 120]), 2).tobytes()
+    b'007120'
     """
-    width = digits or max(1, len(str(int(values.max(initial=0)))))
+    width = max(digits, 1, len(str(int(values.max(initial=0)))))
     powers = 10 ** np.arange(width - 1, -1, -1, dtype=np.int64)
     cells: Bytes = (values[:, None] // powers % 10 + 48).astype(np.uint8)
     if not digits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -100,13 +100,15 @@ def computed(name: str, world: str, engine: str, by: str | None) -> pd.DataFrame
     return called(name, by, lambda table: frames(tables(world), world, table, engine))
 
 
-def compared(names: Iterable[str]) -> Iterator[Any]:
+def compared(names: Iterable[str]) -> list[Any]:
     """Every grouping on ordinary and incomplete data, one on the others; the rest is for thorough runs."""
+    found = []
     for name in names:
         for by in CASES[name].each:
             for world in WORLDS:
                 usual = world in ("ordinary", "full of nulls") or by == (CASES[name].each[1:2] or (None,))[0]
-                yield pytest.param(name, by, world, marks=() if usual else pytest.mark.every)
+                found.append(pytest.param(name, by, world, marks=() if usual else pytest.mark.every))
+    return found
 
 
 def agrees_with_plain_sql_on_every_engine(name: str, by: str | None, world: str) -> None:

@@ -1,7 +1,7 @@
 """What page 8 says of the win probability: which method, why, how good, what it means for open deals."""
 
 from salestrack.stories.win_probability.accuracy import RELIABILITY, by_stage, methods
-from salestrack.stories.win_probability.expected_value import bases, cards
+from salestrack.stories.win_probability.expected_value import bases, cards, past_bias
 from salestrack.stories.win_probability.field_effects import effects, explained
 from salestrack.stories.win_probability.headings import LABELS
 from salestrack.stories.win_probability.method_choice import verdict
@@ -22,6 +22,7 @@ __all__ = [
     "largest",
     "measures",
     "methods",
+    "past_bias",
     "reasons",
     "too_old",
     "verdict",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from salestrack.kpis import weighted_pipeline
+from salestrack.kpis import weighted_pipeline, weighted_pipeline_bias
 
 if TYPE_CHECKING:
     from salestrack.book import Book
@@ -82,6 +82,31 @@ def bases(book: Book, found: WinProbability, words: Words) -> pd.DataFrame:
         for name, value, by in rows
     ]
     return pd.DataFrame(told, columns=["basis", "value", "open_share"])
+
+
+def past_bias(book: Book) -> dict[str, Any]:
+    """How far weighting with the CRM's probabilities was off in the last finished quarters, with interval and count."""
+    found = book.kpi(weighted_pipeline_bias).iloc[0]
+    if not found["n"] or pd.isna(found["weighted_pipeline_bias"]):
+        return {
+            "en": "There is no finished quarter yet that could tell how far the CRM's probabilities are off.",
+            "de": "Noch gibt es kein abgeschlossenes Quartal, das zeigte, wie falsch die CRM-Wahrscheinlichkeiten liegen.",
+        }
+    return {
+        "en": "Weighting with the CRM's probabilities was {bias:change} off in the last {periods} quarters (95 %: "
+        "{low:change} to {high:change}): on the same day of the quarter it promised {forecast:money} from {n} open "
+        "deals, and they brought {won:money} by its end.",
+        "de": "Die Gewichtung mit den CRM-Wahrscheinlichkeiten lag in den letzten {periods} Quartalen um {bias:change} "
+        "daneben (95 %: {low:change} bis {high:change}): Sie versprach am selben Tag des Quartals {forecast:money} aus {n} "
+        "offenen Deals, bis zu seinem Ende brachten diese {won:money}.",
+        "bias": float(found["weighted_pipeline_bias"]),
+        "low": float(found["low"]),
+        "high": float(found["high"]),
+        "forecast": float(found["forecast"]),
+        "won": float(found["won_value"]),
+        "periods": int(found["periods"]),
+        "n": int(found["n"]),
+    }
 
 
 _BASES = {
