@@ -63,11 +63,11 @@ MACROS = (
         CASE WHEN lower(trim(x)) IN ('true', '1', 'yes', 'ja', 'wahr', 'x', 'v', 't', 'y', 'j') THEN true
              WHEN lower(trim(x)) IN ('false', '0', 'no', 'nein', 'falsch', 'f', 'n') THEN false END)""",
     # The number of a month from its name, in full or short, in English or German; two digits.
+    # A map takes the name once; every branch of a CASE would work it out anew, and prepare its patterns anew.
     """CREATE OR REPLACE MACRO month_number(x) AS (
-        CASE left(strip_accents(lower(x)), 3) WHEN 'jan' THEN '01' WHEN 'feb' THEN '02' WHEN 'mar' THEN '03' WHEN 'mrz' THEN '03'
-             WHEN 'apr' THEN '04' WHEN 'may' THEN '05' WHEN 'mai' THEN '05' WHEN 'jun' THEN '06' WHEN 'jul' THEN '07'
-             WHEN 'aug' THEN '08' WHEN 'sep' THEN '09' WHEN 'oct' THEN '10' WHEN 'okt' THEN '10' WHEN 'nov' THEN '11'
-             WHEN 'dec' THEN '12' WHEN 'dez' THEN '12' END)""",
+        MAP {'jan': '01', 'feb': '02', 'mar': '03', 'mrz': '03', 'apr': '04', 'may': '05', 'mai': '05', 'jun': '06', 'jul': '07',
+             'aug': '08', 'sep': '09', 'oct': '10', 'okt': '10', 'nov': '11', 'dec': '12', 'dez': '12'}
+        [left(strip_accents(lower(x)), 3)])""",
     # A day with the name of its month, the time of day behind it: May 2, 2024 3:04 PM; 2. Mai 2024 um 15:04 Uhr.
     r"""CREATE OR REPLACE MACRO worded_time(x) AS (
         try_strptime(trim(concat(regexp_extract(x, '\d{4}'), '-', month_number(regexp_extract(x, '\pL{3,}')), '-',

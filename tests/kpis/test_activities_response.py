@@ -131,7 +131,7 @@ def _worked(start: pd.Timestamp, end: pd.Timestamp) -> int:
     """Business minutes, one by one."""
     every = pd.date_range(start, end, freq="min", inclusive="left", tz="UTC").tz_convert("Europe/Berlin")
     days = pd.Series(every.date)
-    there = (every.dayofweek < 5) & (every.hour >= 9) & (every.hour < 17) & (days != date(2026, 10, 5))
+    there = (every.day_of_week < 5) & (every.hour >= 9) & (every.hour < 17) & (days != date(2026, 10, 5))
     return int(there.sum())
 
 
