@@ -101,12 +101,12 @@ def computed(name: str, world: str, engine: str, by: str | None) -> pd.DataFrame
 
 
 def compared(names: Iterable[str]) -> list[Any]:
-    """Every grouping on ordinary and incomplete data, one on the others; the rest is for thorough runs."""
+    """Every grouping on ordinary data, one on the others; the rest is for thorough runs."""
     found = []
     for name in names:
         for by in CASES[name].each:
             for world in WORLDS:
-                usual = world in ("ordinary", "full of nulls") or by == (CASES[name].each[1:2] or (None,))[0]
+                usual = world == "ordinary" or by == (CASES[name].each[1:2] or (None,))[0]
                 found.append(pytest.param(name, by, world, marks=() if usual else pytest.mark.every))
     return found
 

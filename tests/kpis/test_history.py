@@ -148,7 +148,7 @@ RATES = pd.DataFrame({
 })  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     start=st.integers(0, 400),
