@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from benchmarks.kpis import RESULTS
+from benchmarks.kpis import RESULTS, rivals
 from salestrack.kpis import CARDS
 
 ROOT = Path(__file__).parents[1]
@@ -21,8 +21,10 @@ ENGINES = "pandas, Polars (eager and lazy), DuckDB, PySpark, Ibis"
 RIVALS = {
     ("sql", "1M"): "SQL, 1 M",
     ("sql", "10M"): "SQL, 10 M",
+    ("raw", "1M"): "raw SQL, 1 M",
     ("pandas", "1M"): "pandas, 1 M",
     ("frames", "1M"): "frames, 1 M",
+    ("frames", "10k"): "frames, 10 k",
 }
 HEAD = """# The figures: tests, engines, speed
 
@@ -33,8 +35,10 @@ Every figure is compared with plain SQL of its own (`tests/kpis/test_agreement*.
 of ties. The rules and mistakes of each card have tests of their own, listed below.
 
 Ratios of time, ours / by hand, in one interleaved run (see [benchmarks.md](benchmarks.md)): SQL = the best DuckDB SQL that we
-could write for the figure alone, on the same Parquet files; pandas = careful pandas that reads the columns it needs from them;
-frames = our figure from pandas frames in memory against pandas on the same frames. “–”: not measured.
+could write for the figure alone, on the same Parquet files; raw SQL = the same from the exported history, where the figure uses
+what the import makes of it; pandas = careful pandas that reads the columns it needs; frames = our figure from pandas frames in
+memory against pandas on the same frames. “–”: the company of the benchmarks has no data for it (stated forecasts, days of
+hiring, changes of territories), or the figure is a simulation.
 
 """
 
@@ -54,11 +58,16 @@ def tests_of() -> dict[str, list[str]]:
 
 
 def ratios() -> dict[tuple[str, str, str], str]:
-    """Measured ratios by KPI, rival and size."""
+    """Measured ratios by KPI, rival and size; from the exported history only those that have a way of their own."""
     if not RESULTS.exists():
         return {}
+    own = {name for name, rival in rivals().items() if rival.raw}
     with RESULTS.open(encoding="utf-8", newline="") as file:
-        return {(r["kpi"], r["against"], r["size"]): r["ratio"] for r in csv.DictReader(file)}
+        return {
+            (r["kpi"], r["against"], r["size"]): r["ratio"]
+            for r in csv.DictReader(file)
+            if r["against"] != "raw" or r["kpi"] in own
+        }
 
 
 def page() -> str:

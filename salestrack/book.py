@@ -55,7 +55,7 @@ class Book:
         zone = ZoneInfo(config.time_zone)
         midnight = datetime.combine(as_of + timedelta(days=1), time(), zone)
         self.at = views.Moment(as_of, midnight.astimezone(ZoneInfo("UTC")).replace(tzinfo=None))
-        self._con = duck.connect()
+        self._con = duck.connect(memory=config.engine.memory)
         self._made: dict[str, str] = {}
         self._polars: dict[str, pl.DataFrame | None] = {}
         _stored(self._con, store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -74,10 +75,20 @@ class Aliases(_Section):
 
 
 class Engine(_Section):
-    """What works out the KPIs: the embedded DuckDB, or Spark at `master` (default: what Spark itself is set to)."""
+    """What works out the KPIs: the embedded DuckDB in so much `memory` (default: four fifths of the machine's), or Spark
+    at `master` (default: what Spark itself is set to).
+    """
 
     name: Literal["duckdb", "spark"] = "duckdb"
+    memory: str = ""
     master: Annotated[str, Field(pattern=r"^$|^(spark|k8s)://|^yarn$|^local(\[|$)")] = ""
+
+    @field_validator("memory")
+    @classmethod
+    def _amount(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[1-9]\d*(\.\d+)? ?[MG]i?B", value):
+            raise ValueError(f"'{value}' is no amount of memory: write one like 3GB or 800MB")
+        return value
 
 
 class Goals(_Section):

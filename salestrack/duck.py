@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
+from uuid import uuid4
 
 import duckdb
 
@@ -11,15 +13,21 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says where a disk is full, a quota used up, a file larger than is allowed."""
 
 
-def connect(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
+def connect(database: str = ":memory:", memory: str = "") -> duckdb.DuckDBPyConnection:
     """A connection that works in UTC and draws no progress bars into anybody's terminal.
 
-    >>> with connect() as con:
-    ...     con.execute("SELECT current_setting('TimeZone')").fetchone()
-    ('UTC',)
+    What does not fit into `memory` (by default four fifths of the machine's) lies in the system's folder for temporary
+    files while it is needed, not where somebody happens to work.
+
+    >>> with connect(memory="300 MiB") as con:
+    ...     con.execute("SELECT current_setting('TimeZone'), current_setting('memory_limit')").fetchone()
+    ('UTC', '300.0 MiB')
     """
     con = duckdb.connect(database)
     con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET temp_directory = ?", [os.path.join(tempfile.gettempdir(), f"salestrack-{uuid4().hex}")])
+    if memory:
+        con.execute("SET memory_limit = ?", [memory])
     shown = con.execute("SELECT current_setting('enable_progress_bar')").fetchone()
     if shown and str(shown[0]).lower() == "true":  # a Jupyter kernel has it off, and refuses to be told so
         con.execute("SET enable_progress_bar = false")

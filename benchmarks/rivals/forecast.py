@@ -23,6 +23,7 @@ from benchmarks.rivals._common import (
     spans_of,
     wilson,
 )
+from benchmarks.rivals._raw import from_history
 
 # The last eight finished quarters, looked at on the 31st day of each, as 31 October is of its quarter.
 FIRST, END = "DATE '2024-10-01'", "DATE '2026-10-01'"
@@ -240,6 +241,7 @@ RIVALS = {
             "exchange_rates": RATES,
         },
         sql=REQUIRED_COVERAGE,
+        raw=from_history(REQUIRED_COVERAGE),
         finish=_needed,
         pandas=_required_coverage,
     ),
@@ -255,6 +257,7 @@ RIVALS = {
             "exchange_rates": RATES,
         },
         sql=WEIGHTED_PIPELINE_BIAS,
+        raw=from_history(WEIGHTED_PIPELINE_BIAS),
         finish=_bias,
         pandas=_weighted_pipeline_bias,
     ),
@@ -273,6 +276,7 @@ RIVALS = {
         },
         options={"as_of": AS_OF},
         sql=STAGE_AGES,
+        raw=from_history(STAGE_AGES),
         pandas=_stage_ages,
     ),
 }

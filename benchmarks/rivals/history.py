@@ -21,6 +21,7 @@ from benchmarks.rivals._common import (
     spans_of,
     wilson,
 )
+from benchmarks.rivals._raw import from_history
 
 PERIOD, BEFORE, LAST = "2026-Q3", "DATE '2026-06-30'", "DATE '2026-09-30'"
 T0, T1, PAST_END = number("2026-06-30"), number("2026-09-30"), number("9999-12-31")
@@ -333,6 +334,7 @@ RIVALS = {
         },
         options={"period": PERIOD},
         sql=PIPELINE_WATERFALL,
+        raw=from_history(PIPELINE_WATERFALL),
         pandas=_pipeline_waterfall,
     ),
     "pipeline_created": Rival(
@@ -342,6 +344,7 @@ RIVALS = {
         },
         options={"by": "month"},
         sql=PIPELINE_CREATED,
+        raw=from_history(PIPELINE_CREATED),
         pandas=_pipeline_created,
     ),
     "push_rate": Rival(
@@ -373,6 +376,7 @@ RIVALS = {
             "exchange_rates": ["rate"],
         },
         sql=RESTATEMENTS,
+        raw=from_history(RESTATEMENTS),
         pandas=_restatements,
     ),
 }

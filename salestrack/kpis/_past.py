@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import narwhals as nw
 
 from salestrack.errors import KpiError
 from salestrack.kpis._facts import Facts
-from salestrack.kpis._frames import Part, Rows, flag, masked, summarise
+from salestrack.kpis._frames import Part, Rows, masked, stacked, summarise
 from salestrack.kpis._money import CENTS
 from salestrack.kpis._periods import day_number, literal, within
 from salestrack.kpis._survival import checked_day
@@ -55,18 +56,23 @@ def met(x: Facts, past: list[Origin]) -> Facts:
             )
         return cast(nw.Expr, chain.cast(nw.Int64))
 
-    def day(column: str) -> nw.Expr:
-        return looked(column, lambda origin: origin.day)
+    def seen(status: nw.Expr, column: str, until: Callable[[Origin], int], here: int) -> Facts:
+        """The spans of a status whose date lies in a past period, on the day of that period that is asked for.
+
+        Open and won ones are read one after the other: only simple conditions are looked up while a file is read.
+        """
+        found = x.keep(status & within(column, schema[column], reach)).keep(alive(looked(column, until)))
+        return found.mark(
+            _k=looked(column, lambda origin: origin.key),
+            _day=looked(column, lambda origin: origin.day),
+            _here=nw.lit(here).cast(nw.Int64),
+            _won=nw.lit(1 - here).cast(nw.Int64),
+        )
 
     due, closed = "expected_close_date", "closed_date"
-    here = within(due, schema[due], reach) & alive(day(due))
-    came = within(closed, schema[closed], reach) & alive(looked(closed, lambda origin: origin.last))
-    x = x.keep((OPEN & here) | (WON & came & (day_number(closed) > day(closed))))
-    x = x.mark(
-        _at=nw.when(OPEN).then(nw.col(due)).otherwise(nw.col(closed)), _here=flag(OPEN), _won=flag(WON)
-    )
-    schema = x.rows.collect_schema()
-    return x.mark(_k=looked("_at", lambda origin: origin.key), _day=day("_at"))
+    came = seen(WON, closed, lambda origin: origin.last, 0).keep(day_number(closed) > nw.col("_day"))
+    here = seen(OPEN, due, lambda origin: origin.day, 1)
+    return replace(x, rows=stacked([here.rows, came.rows]))
 
 
 def weighed(x: Facts, rates: Rates, past: list[Origin]) -> Rows:
