@@ -247,7 +247,7 @@ def test_how_wrong_the_probabilities_of_the_crm_were() -> None:
             "amount": 100.0,
         }
     )
-    assert "was +50.0% off in the last" in told_of(versions)
+    assert "was +50.0% off in the past (95 %: – to –; finished quarters: 1)" in told_of(versions)
     assert "promised €150 from 2 open deals, and they brought €100 by its end" in told_of(versions)
     assert "aus 2 offenen Deals, bis zu seinem Ende brachten diese 100 €" in told_of(versions, DE)
     assert told_of(versions.iloc[:0]).startswith("There is no finished quarter yet")

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from salestrack.kpis import _pandas, _plan, win_rate
-from salestrack.kpis._frames import smalls
+from salestrack.kpis._frames import foremost, smalls
 from salestrack.kpis._plan import Plan, once, stacked
 
 
@@ -219,3 +219,14 @@ def test_several_results_come_from_one_query(con: duckdb.DuckDBPyConnection) -> 
     assert sorted(second["word"]) == ["x", "y"]
     assert second[["half"]].to_dict("list") == {"half": [0.5, 0.5]}
     assert none.empty
+
+
+def test_the_first_rows_of_each_group_are_found_without_sorting_all(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        "CREATE TABLE c AS SELECT * FROM (VALUES ('x', 3), ('x', 1), ('x', NULL), ('x', 2), ('y', 5)) t(word, k)"
+    )
+    first: Any = foremost(Plan.of(con.table("c")), ["word"], "k", 2).select("word", "k")
+    assert sorted(rows(first)) == [("x", 1), ("x", 2), ("y", 5)]
+    assert "row_number() over (" in first._statement()
+    plan = str(con.execute(f"EXPLAIN {first._over_texts(first._statement())}").fetchall())
+    assert "WINDOW" not in plan.upper()

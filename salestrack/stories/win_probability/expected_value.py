@@ -93,11 +93,11 @@ def past_bias(book: Book) -> dict[str, Any]:
             "de": "Noch gibt es kein abgeschlossenes Quartal, das zeigte, wie falsch die CRM-Wahrscheinlichkeiten liegen.",
         }
     return {
-        "en": "Weighting with the CRM's probabilities was {bias:change} off in the last {periods} quarters (95 %: "
-        "{low:change} to {high:change}): on the same day of the quarter it promised {forecast:money} from {n} open "
-        "deals, and they brought {won:money} by its end.",
-        "de": "Die Gewichtung mit den CRM-Wahrscheinlichkeiten lag in den letzten {periods} Quartalen um {bias:change} "
-        "daneben (95 %: {low:change} bis {high:change}): Sie versprach am selben Tag des Quartals {forecast:money} aus {n} "
+        "en": "Weighting with the CRM's probabilities was {bias:change} off in the past (95 %: {low:change} to {high:change}; "
+        "finished quarters: {periods}): on the same day of the quarter it promised {forecast:money} from {n} open deals, "
+        "and they brought {won:money} by its end.",
+        "de": "Die Gewichtung mit den CRM-Wahrscheinlichkeiten lag bisher um {bias:change} daneben (95 %: {low:change} bis "
+        "{high:change}; abgeschlossene Quartale: {periods}): Sie versprach am selben Tag des Quartals {forecast:money} aus {n} "
         "offenen Deals, bis zu seinem Ende brachten diese {won:money}.",
         "bias": float(found["weighted_pipeline_bias"]),
         "low": float(found["low"]),
