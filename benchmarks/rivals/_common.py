@@ -52,6 +52,7 @@ h AS (SELECT h.deal_id, h.seq, h.entered_at, h.exited_at, s.stage_order, s.stage
       FROM deal_stage_history h JOIN stages s ON s.stage_id = h.to_stage_id JOIN deals d USING (deal_id))"""
 
 
+STAGE = ["stage_order", "stage_name"]
 SPELL = ["stage_order", "stage_name", "entered_at", "left_at", "exit_type"]
 
 

@@ -14,6 +14,7 @@ from benchmarks.rivals import Rival
 from benchmarks.rivals._common import (
     DAY,
     SPELL,
+    STAGE,
     STAYS,
     Array,
     Z,
@@ -26,8 +27,6 @@ from benchmarks.rivals._common import (
     still_there,
     wilson,
 )
-
-STAGE = ["stage_order", "stage_name"]
 
 
 def _funnel_leakage(stage_spells: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from benchmarks.rivals import Rival
 from benchmarks.rivals._common import (
     DAY,
     SPELL,
+    STAGE,
     STAYS,
     days,
     greenwood,
@@ -18,8 +19,6 @@ from benchmarks.rivals._common import (
     still_there,
     within,
 )
-
-STAGE = ["stage_order", "stage_name"]
 
 
 def _stage_conversion(stage_spells: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,6 @@ from salestrack.errors import KpiError
 from salestrack.kpis._facts import Facts, facts
 from salestrack.kpis._frames import Rows, summarise
 from salestrack.kpis._periods import MONTHS, day_number, month_number, month_word
-from salestrack.kpis._sql import COUNTED
 from salestrack.periods import WORDS, Period, PeriodLike, month_index
 
 DAYS_IN_MONTH = 365.25 / 12
@@ -37,9 +36,8 @@ def new_customers(x: Facts) -> Facts:
         x = x.mark(account_id=nw.coalesce(nw.col("parent_account_id"), nw.col("account_id")))
     x = x.keep((nw.col("status") == "won") & ~nw.col("closed_date").is_null())
     id_of_deal = ["deal_id"] if "deal_id" in x.columns else []
-    x = x.mark(_when=day_number("closed_date"), **{COUNTED: nw.lit(1)})
-    place = nw.col(COUNTED).cum_count().over("account_id", order_by=["_when", *id_of_deal])
-    x = x.mark(_nth=place.cast(nw.Int64))
+    x = x.mark(_when=day_number("closed_date"))
+    x = x.placed(_nth=(["account_id"], ["_when", *id_of_deal]))
     first = nw.col("_nth") == 1
     if id_of_deal:  # without an account every deal is a customer
         first = first | nw.col("account_id").is_null()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import narwhals as nw
 
 from salestrack.kpis._facts import By, Facts, alternatives, facts
-from salestrack.kpis._periods import day_number, literal, number_of
+from salestrack.kpis._periods import day_number, number_of, until
 from salestrack.kpis._survival import Cells, at, days_from, only
 from salestrack.kpis.winning import is_junk
 from salestrack.periods import PeriodLike
@@ -47,11 +47,11 @@ def cohort(
 
 def ended(x: Facts, created: str, as_of: date, junk: Sequence[str]) -> Facts:
     """With the day of creation `_in` and, in `_at`, days waited and way out; only deals created by then."""
-    schema, then = x.rows.collect_schema(), as_of + timedelta(days=1)
-    x = x.keep(nw.col(created) < literal(then, schema[created]))
+    schema = x.rows.collect_schema()
+    x = x.keep(until(created, schema, as_of))
     x = x.mark(_in=day_number(created), _out=day_number("closed_date"))
     done = nw.col("status").is_in(["won", "lost"])
-    closed = done & (nw.col("closed_date") < literal(then, schema["closed_date"]))
+    closed = done & until("closed_date", schema, as_of)
     way = (
         nw.when(nw.col("status") == "won")
         .then(nw.lit(WON))

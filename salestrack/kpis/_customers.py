@@ -11,7 +11,6 @@ from salestrack.kpis._facts import ALL, By, Facts, facts
 from salestrack.kpis._frames import Rows, flag, masked_sum, summarise
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import day_number, within
-from salestrack.kpis._sql import COUNTED
 from salestrack.periods import Period
 
 
@@ -41,9 +40,8 @@ def latest(x: Facts, per: list[str], *first: str) -> Rows:
     """One row per account (and `per`) with its groups: those of its latest order, of equal days the first by id."""
     if set(x.by) <= set(per):
         return summarise(x.rows, per, _all=(ALL, "max"))
-    x = x.mark(_since=-day_number("order_date"), **{COUNTED: nw.lit(1)})
-    place = nw.col(COUNTED).cum_count().over(*per, order_by=[*first, "_since", "order_id"])
-    rows = x.mark(_place=place.cast(nw.Int64)).keep(nw.col("_place") == 1).rows
+    x = x.mark(_since=-day_number("order_date")).placed(_place=(per, [*first, "_since", "order_id"]))
+    rows = x.keep(nw.col("_place") == 1).rows
     return rows.select(*dict.fromkeys([*per, ALL, *x.by]))
 
 

@@ -10,7 +10,7 @@ import narwhals as nw
 import pandas as pd
 
 from salestrack.errors import KpiError
-from salestrack.kpis._frames import Part, Rows, frame, small, stacked, summarise
+from salestrack.kpis._frames import Part, Rows, frame, over_another, placed, small, summarise
 from salestrack.kpis._periods import within, word_key, word_start
 from salestrack.periods import WORDS, Period, PeriodLike
 
@@ -50,6 +50,10 @@ class Facts:
         """With more columns."""
         return replace(self, rows=self.rows.with_columns(**columns)) if columns else self
 
+    def placed(self, **places: tuple[Sequence[str], Sequence[str]]) -> Facts:
+        """With the places of the rows among those of equal keys; see `placed` of the frames."""
+        return replace(self, rows=placed(self.rows, **places))
+
     def keep(self, condition: nw.Expr) -> Facts:
         """Only the rows for which the condition holds."""
         return replace(self, rows=self.rows.filter(condition))
@@ -63,8 +67,9 @@ class Facts:
         """Grouped by further columns, after the ones asked for."""
         more = [name for name in names if name not in self.by]
         schema = self.rows.collect_schema()
-        filled = self.mark(**{name: _group(name, schema, "", 1) for name in more})
-        return replace(filled, by=(*self.by, *more))
+        filled = {name: _group(name, schema, "", 1) for name in more}
+        every = None if self.every is None else self.every.with_columns(**filled)
+        return replace(self.mark(**filled), by=(*self.by, *more), every=every)
 
     def totals(self, **what: Part) -> pd.DataFrame:
         """One row per group, sorted, with the figures of `summarise`."""
@@ -74,17 +79,10 @@ class Facts:
         """Totals per group side by side, by one query; the `sums` of groups that only others or `every` have are 0."""
         if self.every is None and len(totals) == 1:
             return self.finish(small(totals[0]))
-        schema = {name: kind for rows in totals for name, kind in rows.collect_schema().items()}
-        figures = [name for name in schema if name not in self.by]
+        types = {name: kind for rows in totals for name, kind in rows.collect_schema().items()}
         empty = () if self.every is None else (summarise(self.every, self.by, _rows="len"),)
-        parts = []
-        for rows in (*totals, *empty):
-            has = rows.collect_schema()
-            parts.append(
-                rows.select(*self.by, *(_or_null(name, schema[name], name in has) for name in figures))
-            )
-        whole: dict[str, Part] = {name: (name, "max") for name in figures}
-        both = summarise(stacked(parts), self.by, **whole)
+        whole: dict[str, Part] = {name: (name, "max") for name in types if name not in self.by}
+        both = summarise(over_another([*totals, *empty], types), self.by, **whole)
         return self.finish(small(both.with_columns(*(nw.col(name).fill_null(0) for name in sums))))
 
     def finish(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -131,10 +129,6 @@ def facts(
 def sums_of(what: dict[str, Part]) -> list[str]:
     """The figures that are 0 where there is no row."""
     return [name for name, part in what.items() if part == "len" or part[1] in ("sum", "count")]
-
-
-def _or_null(name: str, kind: Any, there: bool) -> nw.Expr:
-    return nw.col(name) if there else nw.lit(None).cast(kind).alias(name)
 
 
 def group_names(by: By) -> list[str]:

@@ -6,7 +6,7 @@ aggregates are taken of bare columns only, flags and masked amounts are made at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, cast
 
 import duckdb
@@ -80,22 +80,24 @@ def smalls(*results: Rows) -> list[pd.DataFrame]:
     """Several small results by one query, which works out once what they share (see `once`)."""
     schemas = [rows.collect_schema() for rows in results]
     types = {name: kind for schema in reversed(schemas) for name, kind in schema.items()}
-    parts = [
-        rows.select(
-            *(
-                nw.col(name) if name in schema else nw.lit(None).cast(kind).alias(name)
-                for name, kind in types.items()
-            ),
-            _part=nw.lit(number).cast(nw.Int64),
-        )
-        for number, (rows, schema) in enumerate(zip(results, schemas, strict=True))
-    ]
-    table = small(stacked(parts))
-    found = [table[table["_part"] == number].reset_index(drop=True) for number in range(len(parts))]
+    numbered = [rows.with_columns(_part=nw.lit(i).cast(nw.Int64)) for i, rows in enumerate(results)]
+    table = small(over_another(numbered, types | {"_part": nw.Int64()}))
+    found = [table[table["_part"] == number].reset_index(drop=True) for number in range(len(results))]
     return [
         pd.DataFrame({name: _plain(part[name], kind) for name, kind in schema.items()})
         for part, schema in zip(found, schemas, strict=True)
     ]
+
+
+def over_another(results: Sequence[Rows], types: Mapping[str, Any]) -> Rows:
+    """Results on top of each other with all these columns, NULL where one lacks them."""
+    parts = []
+    for rows in results:
+        has = rows.collect_schema()
+        columns = (nw.col(n) if n in has else nw.lit(None).cast(kind).alias(n) for n, kind in types.items())
+        parts.append(rows.select(*columns))
+    both: Rows = stacked(parts)
+    return both
 
 
 def _collected(lf: Rows) -> pd.DataFrame:
@@ -108,9 +110,18 @@ def _collected(lf: Rows) -> pd.DataFrame:
 
 def foremost(rows: Rows, keys: Sequence[str], order: str, count: int) -> Rows:
     """The `count` rows of each group with the smallest `order`; those without one are left out, of equal ones any is in."""
-    rows = rows.filter(~nw.col(order).is_null()).with_columns(nw.lit(1).alias(COUNTED))
-    place = nw.col(COUNTED).cum_count().over(*keys, order_by=order)
-    return rows.with_columns(_place=place.cast(nw.Int64)).filter(nw.col("_place") <= count)
+    rows = placed(rows.filter(~nw.col(order).is_null()), _place=(keys, [order]))
+    return rows.filter(nw.col("_place") <= count)
+
+
+def placed(rows: Rows, **places: tuple[Sequence[str], Sequence[str]]) -> Rows:
+    """With the place of each row, from 1 on, among those with equal keys, in the order of columns without NULL."""
+    rows = rows.with_columns(nw.lit(1).alias(COUNTED))
+    count = nw.col(COUNTED).cum_count()
+    made = {
+        name: count.over(*keys, order_by=list(order)).cast(nw.Int64) for name, (keys, order) in places.items()
+    }
+    return rows.with_columns(**made)
 
 
 def flag(condition: nw.Expr) -> nw.Expr:

@@ -9,7 +9,6 @@ import narwhals as nw
 from salestrack.kpis._facts import MISSING, Facts
 from salestrack.kpis._frames import Rows, flag, frame, summarise
 from salestrack.kpis._periods import day_number
-from salestrack.kpis._sql import COUNTED
 
 CUSTOMER_TYPES = ("expansion", "renewal", "existing")
 
@@ -41,12 +40,9 @@ def _tops(accounts: Any, function: str) -> Rows:
 
 def with_kind(x: Facts) -> Facts:
     """With the kind of each won deal; of several on one day the first by id comes first."""
-    x = x.mark(_day=day_number("closed_date"), **{COUNTED: nw.lit(1)})
+    x = x.mark(_day=day_number("closed_date"))
     order = ["_day", *(["deal_id"] if "deal_id" in x.columns else [])]
-    x = x.mark(
-        _nth=nw.col(COUNTED).cum_count().over("account_id", order_by=order).cast(nw.Int64),
-        _of_family=nw.col(COUNTED).cum_count().over("_family", order_by=order).cast(nw.Int64),
-    )
+    x = x.placed(_nth=(["account_id"], order), _of_family=(["_family"], order))
     typed = nw.col("deal_type").cast(nw.String).fill_null("") if "deal_type" in x.columns else nw.lit("")
     x = x.mark(_type=typed)
     kind = (

@@ -7,7 +7,7 @@ activities. Only deals that were open at the landmark count, only what was done 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import narwhals as nw
@@ -16,7 +16,7 @@ from salestrack.errors import KpiError
 from salestrack.kpis._facts import MISSING, By, Facts, facts, own_names
 from salestrack.kpis._frames import Rows, flag, frame, masked, once, summarise
 from salestrack.kpis._joining import joined
-from salestrack.kpis._periods import day_number, literal, number_of, within
+from salestrack.kpis._periods import day_number, number_of, until, within
 from salestrack.kpis._survival import day_known
 from salestrack.periods import Period, PeriodLike
 
@@ -43,7 +43,7 @@ def at_landmark(
     schema = rows.collect_schema()
     born, closed = dated(schema.names(), "created", function), dated(schema.names(), "closed", function)
     x = facts(rows, function=function, date=born, by=by, fiscal_year_start=fiscal_year_start)
-    counts = nw.col(born) < literal(as_of + timedelta(days=1), schema[born])
+    counts = until(born, schema, as_of)
     if period is not None:
         counts = counts & within(
             born, schema[born], Period.parse(period, fiscal_year_start=fiscal_year_start)
@@ -94,7 +94,7 @@ def done(
     x = facts(
         rows, function=function, date=day, by=by, period=period, fiscal_year_start=fiscal_year_start
     )  # fmt: skip
-    x = x.keep(nw.col(day) < literal(as_of + timedelta(days=1), schema[day]))
+    x = x.keep(until(day, schema, as_of))
     if "is_done" in columns:
         x = x.keep(nw.col("is_done").fill_null(False))
     if "is_automated" in columns:

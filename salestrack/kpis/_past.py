@@ -14,12 +14,11 @@ from salestrack.kpis._frames import Part, Rows, masked, stacked, summarise
 from salestrack.kpis._money import CENTS
 from salestrack.kpis._periods import day_number, literal, within
 from salestrack.kpis._survival import checked_day
-from salestrack.kpis._versions import Rates
+from salestrack.kpis._versions import Rates, held
 from salestrack.kpis._weights import (
     OPEN,
     WON,
     Origin,
-    alive,
     cents_then,
     forecast_period,
     origins,
@@ -61,7 +60,7 @@ def met(x: Facts, past: list[Origin]) -> Facts:
 
         Open and won ones are read one after the other: only simple conditions are looked up while a file is read.
         """
-        found = x.keep(status & within(column, schema[column], reach)).keep(alive(looked(column, until)))
+        found = x.keep(status & within(column, schema[column], reach)).keep(held(looked(column, until)))
         return found.mark(
             _k=looked(column, lambda origin: origin.key),
             _day=looked(column, lambda origin: origin.day),

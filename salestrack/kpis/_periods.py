@@ -6,7 +6,7 @@ ISO weeks follow by whole-number division. No calendar table and no engine's own
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
 
 import narwhals as nw
@@ -88,6 +88,14 @@ def word_start(word: str, keys: pd.Series[Any], fiscal_year_start: int = 1) -> p
 def within(column: str, dtype: Any, period: Period) -> nw.Expr:
     """True from the first day of the period up to, not including, its end."""
     return (nw.col(column) >= literal(period.start, dtype)) & (nw.col(column) < literal(period.end, dtype))
+
+
+def until(column: str, schema: nw.Schema, day: date) -> nw.Expr:
+    """True where a date or time is known and no later than the day.
+
+    The bare column is compared: files and their parts are left out by it, and nothing is worked out for the others.
+    """
+    return nw.col(column) < literal(day + timedelta(days=1), schema[column])
 
 
 def literal(day: date, dtype: Any) -> nw.Expr:

@@ -96,7 +96,7 @@ class Plan:
     def key(self) -> bytes:
         """What the query is, apart from the rows: plans with equal keys have equal SQL."""
         digest = hashlib.blake2b(self._verb.encode(), digest_size=16)
-        digest.update(pickle.dumps((self._given, self._named)))
+        digest.update(self._said)
         if not self._inputs:
             digest.update(pickle.dumps(self.sources[0].form))
         for plan in self._inputs:
@@ -124,11 +124,11 @@ class Plan:
     def drop(self, *given: Any, **named: Any) -> Plan:
         return self._then("drop", *given, **named)
 
-    def drop_nulls(self, *given: Any, **named: Any) -> Plan:
-        return self._then("drop_nulls", *given, **named)
+    def drop_nulls(self, subset: Sequence[str] | None = None) -> Plan:
+        return self._then("drop_nulls", subset or self.collect_schema().names())
 
-    def unique(self, *given: Any, **named: Any) -> Plan:
-        return self._then("unique", *given, **named)
+    def unique(self, subset: Sequence[str] | None = None, **named: Any) -> Plan:
+        return self._then("unique", subset or self.collect_schema().names(), **named)
 
     def sort(self, *given: Any, **named: Any) -> Plan:
         return self._then("sort", *given, **named)
@@ -229,15 +229,23 @@ class Plan:
             return con.execute(_parsed(statement)).df()
 
     @cached_property
-    def _words(self) -> bytes:
-        """Everything that the steps say, the names of columns among it."""
-        own = pickle.dumps((self._given, self._named))
-        return own + b"".join(plan._words for plan in self._inputs)
+    def _said(self) -> bytes:
+        """What this step was given, the names of columns among it."""
+        return pickle.dumps((self._given, self._named))
+
+    @cached_property
+    def _words(self) -> frozenset[bytes]:
+        """What all the steps were given."""
+        return frozenset({self._said}).union(*(plan._words for plan in self._inputs))
 
     def _read(self, source: Source) -> list[str]:
         """The columns of a table that the query may need: those that a step names and those that come out."""
         out = self.collect_schema().names()
-        return [name for name, _ in source.form if name in out or name.encode() in self._words]
+        return [
+            name
+            for name, _ in source.form
+            if name in out or any(name.encode() in said for said in self._words)
+        ]
 
     def _statement(self) -> str:
         """The SQL of the query over tables called `_name(0)`, `_name(1)`, …

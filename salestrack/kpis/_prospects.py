@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import narwhals as nw
 
 from salestrack.kpis._facts import By, Facts, alternatives, facts
 from salestrack.kpis._frames import Rows, once, stacked, summarise
-from salestrack.kpis._periods import day_number, literal, number_of
+from salestrack.kpis._periods import day_number, number_of, until
 from salestrack.kpis._survival import at, day_known, days_from, earliest, on_or_before
 
 UNIT = ["_kind", "_unit"]
@@ -30,7 +30,7 @@ def prospects(leads: Any, deals: Any, *, function: str, as_of: date, by: By, fis
         by=by,
         fiscal_year_start=fiscal_year_start,
     )
-    x = x.keep(nw.col(created) < literal(as_of + timedelta(days=1), x.rows.collect_schema()[created]))
+    x = x.keep(until(created, x.rows.collect_schema(), as_of))
     x = _named(x, created, as_of)
     units = once(_units(x))
     wins = _wins(x, units, facts(deals, function=function, needs=("deal_id", "status", "closed_date")), as_of)

@@ -20,7 +20,7 @@ from salestrack.errors import KpiError
 from salestrack.kpis._facts import By, Facts, facts, group_names
 from salestrack.kpis._frames import frame, small
 from salestrack.kpis._money import CENTS, hundredths, one_currency, with_cents
-from salestrack.kpis._periods import day_number, literal
+from salestrack.kpis._periods import day_number, until
 from salestrack.periods import WORDS, PeriodLike
 
 FOREVER = 10_000_000
@@ -69,16 +69,13 @@ def _ends(x: Facts) -> tuple[str, str]:
 
 def begun(x: Facts, day: Day) -> nw.Expr:
     """True for spans that had begun by the end of a day: compares dates, for filters that many spans go through."""
-    start = _ends(x)[0]
-    return nw.col(start) < literal(day + timedelta(days=1), x.rows.collect_schema()[start])
+    return until(_ends(x)[0], x.rows.collect_schema(), day)
 
 
 def lasting(x: Facts, day: Day) -> nw.Expr:
     """True for spans that had not ended by the end of a day; compares dates as `begun`."""
     end = _ends(x)[1]
-    return (nw.col(end) >= literal(day + timedelta(days=1), x.rows.collect_schema()[end])) | nw.col(
-        end
-    ).is_null()
+    return nw.col(end).is_null() | ~until(end, x.rows.collect_schema(), day)
 
 
 def stood(x: Facts, day: Day) -> nw.Expr:
@@ -93,8 +90,8 @@ def no_words(groups: Iterable[str], function: str) -> None:
             raise KpiError.bad_option(function, "by", word, "the period is one; call it once per period")
 
 
-def held(day: int) -> nw.Expr:
-    """True for the span that held at the end of a day (days since 1970)."""
+def held(day: int | nw.Expr) -> nw.Expr:
+    """True for the span that held at the end of a day (days since 1970), the same for all rows or each row's own."""
     return (nw.col("_from") <= day) & (nw.col("_to") > day)
 
 

@@ -151,11 +151,6 @@ def looked_up(key: str, values: dict[int, int]) -> nw.Expr:
     return chain.cast(nw.Int64)  # type: ignore[no-any-return]
 
 
-def alive(day: nw.Expr) -> nw.Expr:
-    """True for the span that held at the end of the day."""
-    return (nw.col("_from") <= day) & (nw.col("_to") > day)
-
-
 def horizon_day(horizon: str, period: Period, function: str) -> int | None:
     """The day of a horizon: `day_30` is the 30th day, `t-7` the one 7 days before the end; None if outside."""
     counted = horizon_parts(horizon, function)

@@ -25,12 +25,11 @@ from salestrack.kpis._money import CENTS
 from salestrack.kpis._periods import MONTHS, month_word, number_of
 from salestrack.kpis._results import layout, note
 from salestrack.kpis._survival import checked_day, per_group, whole
-from salestrack.kpis._versions import Rates, priced, versions
+from salestrack.kpis._versions import Rates, held, priced, versions
 from salestrack.kpis._weights import (
     EPOCH,
     OPEN,
     WON,
-    alive,
     cents_then,
     horizon_day,
     key_of,
@@ -175,7 +174,7 @@ def _at(x: Facts, i: int, days: dict[int, int], rates: Rates) -> Facts:
         none = {f"_{part}{i}": nw.lit(0) for part in ("won", "w", "n", "open")}
         return x.mark(**none, **{f"_v{i}": nw.lit(0.0)})
     x = x.mark(**{CENTS: cents_then(rates, days)}, _day=looked_up("_k", days))
-    here = alive(nw.col("_day")).fill_null(False)
+    here = held(nw.col("_day")).fill_null(False)
     weights = weight(OPEN & here)
     both = ~nw.col(CENTS).is_null() & ~nw.col("_p").is_null()
     return x.mark(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import narwhals as nw
@@ -15,7 +15,7 @@ from salestrack.kpis._facts import MISSING, By, Facts, facts, group_names, named
 from salestrack.kpis._frames import flag, masked_sum, small, summarise
 from salestrack.kpis._joining import joined
 from salestrack.kpis._money import CENTS, with_cents
-from salestrack.kpis._periods import literal
+from salestrack.kpis._periods import until
 from salestrack.kpis._results import divided, layout, note
 from salestrack.kpis._survival import checked_day
 from salestrack.periods import WORDS, PeriodLike
@@ -142,24 +142,21 @@ def _leads(
         period=period,
         fiscal_year_start=fiscal_year_start,
     )
-    x = x.keep(_by(arrived, x, day)).mark(
-        _sql=flag(_by("sql_at", x, day)) if "sql_at" in x.columns else nw.lit(0).cast(nw.Int64),
+    x = x.keep(until(arrived, x.rows.collect_schema(), day)).mark(
+        _sql=flag(until("sql_at", x.rows.collect_schema(), day))
+        if "sql_at" in x.columns
+        else nw.lit(0).cast(nw.Int64),
         lead_source=nw.col("lead_source").cast(nw.String).fill_null(MISSING),
     )
     won = with_cents(facts(deals, function=NAME, needs=("lead_id", "status")))
     is_won = (nw.col("status") == "won") & ~nw.col("lead_id").is_null()
     if "closed_date" in won.columns:
-        is_won = is_won & _by("closed_date", won, day)
+        is_won = is_won & until("closed_date", won.rows.collect_schema(), day)
     won = won.keep(is_won).mark(_cents_won=masked_sum(~nw.col(CENTS).is_null(), CENTS))
     sums = summarise(won.rows, ("lead_id",), _deals="len", _value=("_cents_won", "sum"))
     rows = joined(x.rows, sums, "lead_id", "left")
     rows = rows.with_columns(_won=flag(~nw.col("_deals").is_null()), _value=nw.col("_value").fill_null(0))
     return Facts(rows, x.by, NAME, fiscal_year_start)
-
-
-def _by(column: str, x: Facts, day: date) -> nw.Expr:
-    """True where the date or time is known and no later than the day."""
-    return nw.col(column) < literal(day + timedelta(days=1), x.rows.collect_schema()[column])
 
 
 def _visits(web_traffic: Any, x: Facts, period: PeriodLike | None, day: date) -> tuple[pd.DataFrame, str]:
@@ -174,7 +171,7 @@ def _visits(web_traffic: Any, x: Facts, period: PeriodLike | None, day: date) ->
         period=period,
         fiscal_year_start=x.fiscal_year_start,
     )
-    v = v.keep(_by("date", v, day))
+    v = v.keep(until("date", v.rows.collect_schema(), day))
     scoped = "scope" in has.columns
     v = v.mark(
         channel_group=nw.col("channel_group").cast(nw.String).fill_null(MISSING),

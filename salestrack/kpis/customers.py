@@ -17,7 +17,6 @@ from salestrack.kpis._frames import Part, Rows, flag, frame, masked_sum, small, 
 from salestrack.kpis._money import CENTS, with_cents
 from salestrack.kpis._periods import day_number
 from salestrack.kpis._results import Cluster, cluster_of, divided, layout, note, outer, together
-from salestrack.kpis._sql import COUNTED
 from salestrack.kpis._survival import checked_day
 from salestrack.periods import PeriodLike, month_index
 from salestrack.stats.intervals import net_promoter
@@ -249,9 +248,8 @@ def _latest(x: Facts) -> Facts:
     """One answer per person and group: the latest; of several on one day the lowest."""
     if "contact_id" not in x.columns:
         return x
-    x = x.mark(_since=-nw.col("_day").fill_null(-(10**6)), **{COUNTED: nw.lit(1)})
-    latest_first = nw.col(COUNTED).cum_count().over(*x.by, "contact_id", order_by=["_since", "score"])
-    x = x.mark(_nth=latest_first.cast(nw.Int64))
+    x = x.mark(_since=-nw.col("_day").fill_null(-(10**6)))
+    x = x.placed(_nth=([*x.by, "contact_id"], ["_since", "score"]))
     return x.keep(nw.col("contact_id").is_null() | (nw.col("_nth") == 1))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import narwhals as nw
@@ -11,7 +11,7 @@ import pandas as pd
 from salestrack.kpis._card import card
 from salestrack.kpis._facts import By, facts
 from salestrack.kpis._funnel import entered_in
-from salestrack.kpis._periods import literal, number_of
+from salestrack.kpis._periods import number_of, until
 from salestrack.kpis._prospects import prospects
 from salestrack.kpis._results import layout
 from salestrack.kpis._survival import (
@@ -145,8 +145,8 @@ def mql_to_sql(
 def _dated(leads: Any, as_of: date) -> Any:
     """Leads that were an MQL or SQL by then, with the day they count on: of the MQL, else of the SQL."""
     x = facts(leads, function="mql_to_sql", needs=("mql_at", "sql_at", "disqualified_at"))
-    schema, then = x.rows.collect_schema(), as_of + timedelta(days=1)
-    mql, sql = (nw.col(c) < literal(then, schema[c]) for c in ("mql_at", "sql_at"))
+    schema = x.rows.collect_schema()
+    mql, sql = (until(column, schema, as_of) for column in ("mql_at", "sql_at"))
     return x.rows.filter(mql | sql).with_columns(_date=nw.coalesce(nw.col("mql_at"), nw.col("sql_at")))
 
 

@@ -18,8 +18,8 @@ from salestrack.kpis._joining import joined
 from salestrack.kpis._periods import day_number, number_of, within
 from salestrack.kpis._results import layout, note
 from salestrack.kpis._survival import Figures, checked_day, per_group
-from salestrack.kpis._versions import OPEN, WON, Rates, priced, stood, versions
-from salestrack.kpis._weights import alive, cents_then, looked_up
+from salestrack.kpis._versions import OPEN, WON, Rates, held, priced, stood, versions
+from salestrack.kpis._weights import cents_then, looked_up
 from salestrack.periods import Period, PeriodLike, month_index
 from salestrack.stats.intervals import ratio_interval, ratio_variance
 
@@ -171,7 +171,7 @@ def _opened(x: Facts, won: Facts, rates: Rates, past: list[tuple[date, Period]])
 
     days = {number: number_of(day) for number, (day, _) in enumerate(past)}
     reach = Period(min(span.start for span in rest), max(span.end for span in rest))
-    x = x.keep(OPEN & within("expected_close_date", dtype, reach)).keep(alive(each(days.values())))
+    x = x.keep(OPEN & within("expected_close_date", dtype, reach)).keep(held(each(days.values())))
     ends = {number: number_of(span.end) for number, span in enumerate(rest)}
     x = x.mark(_k=each(days)).mark(_day=looked_up("_k", days), _end=looked_up("_k", ends))
     wins = summarise(won.rows, ("deal_id",), _closed=("_closed", "max"), _gain=("_gain", "max"))

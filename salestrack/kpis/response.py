@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import narwhals as nw
@@ -15,7 +15,7 @@ from salestrack.kpis._clock import DAY, BusinessHours, seconds, worked
 from salestrack.kpis._facts import By, Facts, facts
 from salestrack.kpis._frames import Rows, flag, frame, masked, once, small, summarise
 from salestrack.kpis._joining import joined
-from salestrack.kpis._periods import floored, literal, number_of
+from salestrack.kpis._periods import floored, number_of, until
 from salestrack.kpis._results import layout
 from salestrack.kpis._survival import Figures, checked_day, per_group, whole
 from salestrack.periods import PeriodLike
@@ -128,16 +128,11 @@ def _arrived(leads: Any, as_of: date, by: By, period: PeriodLike | None, fiscal_
         period=period,
         fiscal_year_start=fiscal_year_start,
     )
-    known = x.keep(_until(day, schema, as_of) & ~nw.col("created_at").is_null())
+    known = x.keep(until(day, schema, as_of) & ~nw.col("created_at").is_null())
     known = known.mark(
         lead_id=nw.col("lead_id").cast(nw.String), _born=seconds("created_at", schema["created_at"])
     )
     return replace(known, rows=once(known.rows.select(*dict.fromkeys((*x.by, "lead_id", "_born")))))
-
-
-def _until(column: str, schema: nw.Schema, as_of: date) -> nw.Expr:
-    """True for what was so by the end of the day."""
-    return nw.col(column) < literal(as_of + timedelta(days=1), schema[column])
 
 
 def _answered(x: Facts, activities: Any, as_of: date) -> Facts:
@@ -162,7 +157,7 @@ def _touches(activities: Any, as_of: date) -> Rows:
     columns, schema = x.columns, x.rows.collect_schema()
     day = "started_date" if "started_date" in columns else "started_at"
     done = nw.col("is_done").fill_null(False) if "is_done" in columns else nw.lit(True)
-    x = x.keep(_until(day, schema, as_of) & ~nw.col("lead_id").is_null() & done)
+    x = x.keep(until(day, schema, as_of) & ~nw.col("lead_id").is_null() & done)
     x = x.mark(_start=seconds("started_at", schema["started_at"]))
     timed = nw.col("_start") % DAY > 0
     if "is_timed" in columns:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from salestrack.kpis import _pandas, _plan, win_rate
+from salestrack.kpis._facts import facts
 from salestrack.kpis._frames import foremost, smalls
 from salestrack.kpis._plan import Plan, once, stacked
 
@@ -230,3 +231,27 @@ def test_the_first_rows_of_each_group_are_found_without_sorting_all(con: duckdb.
     assert "row_number() over (" in first._statement()
     plan = str(con.execute(f"EXPLAIN {first._over_texts(first._statement())}").fetchall())
     assert "WINDOW" not in plan.upper()
+
+
+def test_rows_that_differ_in_columns_nobody_names_are_not_the_same_row(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    con.execute(
+        "CREATE TABLE d AS SELECT * FROM (VALUES ('x', 1), ('x', 1), ('x', 2), ('x', NULL)) t(word, unnamed)"
+    )
+    table = Plan.of(con.table("d"))
+    assert rows(table.unique().group_by(["word"]).agg(nw.len())) == [("x", 3)]
+    assert rows(table.drop_nulls().group_by(["word"]).agg(nw.len())) == [("x", 3)]
+
+
+def test_groups_without_a_case_stay_when_a_further_group_is_added(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        "CREATE TABLE e AS SELECT * FROM (VALUES ('x', NULL, 2), ('x', 'u', 2), ('y', NULL, 3)) t(team, kind, k)"
+    )
+    x = facts(con.table("e"), function="win_rate", by="team").only(nw.col("k") == 2).also_by("kind")
+    told = x.totals(n="len", k=("k", "sum")).itertuples(index=False)
+    assert [tuple(row) for row in told] == [
+        ("x", "u", 1, 2),
+        ("x", "(missing)", 1, 2),
+        ("y", "(missing)", 0, 0),
+    ]

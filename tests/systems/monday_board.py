@@ -42,6 +42,12 @@ def workbook(folder: Path, sheets: dict[str, list[Row]], name: str = "Sales_1700
     """A board as monday writes it to a workbook, with real days."""
     path = folder / "raw" / name
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_boards(path, sheets)
+    return folder
+
+
+def write_boards(path: Path, sheets: dict[str, list[Row]]) -> bytes:
+    """A workbook with a sheet for each board; gives its content."""
     with xlsxwriter.Workbook(path) as book:
         day = book.add_format({"num_format": "m/d/yyyy"})
         for title, board in sheets.items():
@@ -52,7 +58,7 @@ def workbook(folder: Path, sheets: dict[str, list[Row]], name: str = "Sales_1700
                         sheet.write_datetime(place, column, cell, day)
                     elif cell not in (None, ""):
                         sheet.write(place, column, cell)
-    return folder
+    return path.read_bytes()
 
 
 def text(board: list[Row], delimiter: str = ",") -> str:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import xlsxwriter
 from source_files import CONFIG, imported, rows
+from systems.monday_board import Row, write_boards
 from systems.same import stored, unaccounted
 
 from salestrack.errors import ReadError
 
-Row = list[Any]
 LEAD = ["Name", "Subitems", "Owner", "Status", "Company", "Title", "Email", "Phone", "Source", "MQL date", "Region", "Creation log", "Last updated", "Item ID (auto generated)"]  # fmt: skip
 CONTACT = ["Name", "Email", "Phone", "Accounts", "Deals", "Deals value", "Title", "Priority", "Comments", "Creation log", "Item ID (auto generated)"]  # fmt: skip
 ACCOUNT = ["Name", "Owner", "Domain", "Industry", "Description", "Number of employees", "Annual revenue", "Country", "Type", "Contacts", "Creation log", "Item ID (auto generated)"]  # fmt: skip
@@ -82,15 +81,7 @@ def _said(cell: Any, words: dict[str, str]) -> Any:
 
 
 def workbook(path: Path, board: list[Row]) -> bytes:
-    with xlsxwriter.Workbook(path) as book:
-        day, sheet = book.add_format({"num_format": "m/d/yyyy"}), book.add_worksheet("board")
-        for place, row in enumerate(board):
-            for column, cell in enumerate(row):
-                if isinstance(cell, date):
-                    sheet.write_datetime(place, column, cell, day)
-                elif cell not in (None, ""):
-                    sheet.write(place, column, cell)
-    return path.read_bytes()
+    return write_boards(path, {"board": board})
 
 
 def text(board: list[Row]) -> str:
